@@ -1,0 +1,3 @@
+//! The reference collector-and-vending service.
+
+fn main() {}

@@ -1,0 +1,23 @@
+//! Modbus RTU for Acrel DTSY1352 and DDSY1352 prepaid meters: frames, register maps, sessions. no_std, sans-IO, no allocation.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+// The library never panics and never loses a digit. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        clippy::disallowed_methods,
+    )
+)]
