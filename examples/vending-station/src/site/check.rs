@@ -1,0 +1,363 @@
+//! From rows to a [`Site`]: every field parsed, every reference followed, every complaint collected.
+
+use super::{
+    model::{Building, EqualCount, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant},
+    raw::Raw,
+    row::{Complaint, Place, Reader, Row},
+};
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// More meters than this on one line are worth a warning: the RS-485 standard counts 32 unit loads.
+pub const METERS_PER_BUS: usize = 32;
+/// The highest unit address of Modbus.
+pub const UNIT_MAX: u8 = 247;
+/// Baud rates of the meters.
+pub const BAUDS: [u32; 6] = [1200, 2400, 4800, 9600, 19200, 38400];
+/// The longest code.
+pub const CODE_CHARS_MAX: usize = 32;
+/// The longest name.
+pub const NAME_CHARS_MAX: usize = 100;
+/// The most decimal places of a currency.
+pub const CURRENCY_PLACES_MAX: u8 = 4;
+
+/// A site and what the user should know about it.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The site.
+    pub site: Site,
+    /// Not wrong, but worth a look.
+    pub warnings: Vec<Complaint>,
+}
+
+/// Codes seen so far and where, to find doubles and to follow references.
+#[derive(Default)]
+struct Codes(BTreeMap<String, Place>);
+
+impl Codes {
+    fn add(&mut self, reader: &mut Reader<'_>, field: &str, code: &str) {
+        if let Some(first) = self.0.get(code) {
+            reader.complain(field, format!("`{field}` `{code}` stands already at {first}"));
+        } else {
+            self.0.insert(code.to_owned(), reader.place_of(field));
+        }
+    }
+
+    fn refer(&self, reader: &mut Reader<'_>, field: &str) -> Option<String> {
+        let code = reader.text(field, CODE_CHARS_MAX)?;
+        if !self.0.contains_key(&code) {
+            reader.complain(field, format!("`{field}` names `{code}`, which does not exist"));
+            return None;
+        }
+        Some(code)
+    }
+}
+
+/// Interprets the rows. Either all of it is right, or all complaints are returned.
+pub fn check(raw: &Raw) -> Result<Checked, Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let mut warnings = Vec::new();
+    let site = interpret(raw, &mut complaints, &mut warnings);
+    complaints.sort();
+    match site {
+        Some(site) if complaints.is_empty() => Ok(Checked { site, warnings }),
+        _ => Err(complaints),
+    }
+}
+
+fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Complaint>) -> Option<Site> {
+    let rows = |kind: &str| raw.rows.get(kind).map_or(&[][..], Vec::as_slice);
+    let settings = settings(rows("site"), raw, complaints);
+    let places = settings.as_ref().map_or(2, |settings| settings.currency_places);
+
+    let mut building_codes = Codes::default();
+    let buildings = each(rows("building"), &["code", "name"], complaints, |reader| {
+        let code = reader.text("code", CODE_CHARS_MAX)?;
+        building_codes.add(reader, "code", &code);
+        Some(Building { code, name: reader.text("name", NAME_CHARS_MAX)? })
+    });
+    let mut gateway_codes = Codes::default();
+    let gateways = each(rows("gateway"), &["code", "building", "address"], complaints, |reader| {
+        let code = reader.text("code", CODE_CHARS_MAX)?;
+        gateway_codes.add(reader, "code", &code);
+        let building = building_codes.refer(reader, "building");
+        let address = address(reader);
+        Some(Gateway { code, building: building?, address: address? })
+    });
+    let mut bus_codes = Codes::default();
+    let buses = each(rows("bus"), &["code", "gateway", "baud"], complaints, |reader| {
+        let code = reader.text("code", CODE_CHARS_MAX)?;
+        bus_codes.add(reader, "code", &code);
+        let gateway = gateway_codes.refer(reader, "gateway");
+        let words: Vec<(String, u32)> = BAUDS.iter().map(|baud| (baud.to_string(), *baud)).collect();
+        let words: Vec<(&str, u32)> = words.iter().map(|(word, baud)| (word.as_str(), *baud)).collect();
+        let baud = reader.choice("baud", &words);
+        Some(Line { code, gateway: gateway?, baud: baud? })
+    });
+    let mut tariff_codes = Codes::default();
+    let tariffs = tariffs(raw, rows("tariff"), &mut tariff_codes, complaints);
+    let mut tenant_codes = Codes::default();
+    let known = ["code", "name", "trade", "building", "floor", "tariff", "purse", "alarm_1", "alarm_2"];
+    let tenants = each(rows("tenant"), &known, complaints, |reader| {
+        tenant(reader, &mut tenant_codes, &building_codes, &tariff_codes, places)
+    });
+    let mut numbers = Codes::default();
+    let mut slots: BTreeMap<(String, u8), Place> = BTreeMap::new();
+    let known = ["number", "bus", "unit", "model", "tenant", "purpose", "peak_w"];
+    let meters = each(rows("meter"), &known, complaints, |reader| {
+        let meter = meter(reader, &mut numbers, &bus_codes, &tenant_codes)?;
+        if let Some(first) = slots.insert((meter.bus.clone(), meter.unit), reader.place_of("unit")) {
+            let reason = format!("unit {} on bus `{}` is taken by the meter at {first}", meter.unit, meter.bus);
+            reader.complain("unit", reason);
+        }
+        Some(meter)
+    });
+    if complaints.is_empty() {
+        tenants_have_a_meter(&tenants, &meters, &tenant_codes, complaints);
+        for bus in &buses {
+            let count = meters.iter().filter(|meter| meter.bus == bus.code).count();
+            if count > METERS_PER_BUS {
+                warnings.push(Complaint {
+                    place: bus_codes.0[&bus.code].clone(),
+                    reason: format!("bus `{}` has {count} meters, more than the {METERS_PER_BUS} that RS-485 counts on", bus.code),
+                });
+            }
+        }
+    }
+    Some(Site { settings: settings?, buildings, gateways, buses, tariffs, tenants, meters })
+}
+
+fn each<T>(
+    rows: &[Row],
+    known: &[&str],
+    complaints: &mut Vec<Complaint>,
+    mut one: impl FnMut(&mut Reader<'_>) -> Option<T>,
+) -> Vec<T> {
+    rows.iter().filter_map(|row| one(&mut Reader::new(row, known, complaints))).collect()
+}
+
+fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<Settings> {
+    let [row] = rows else {
+        let place = rows.get(1).map_or_else(
+            || Place { file: raw.folder.display().to_string().into(), line: 1, column: 1 },
+            |row| row.place.clone(),
+        );
+        complaints.push(Complaint { place, reason: format!("there must be one `site`, here are {}", rows.len()) });
+        return None;
+    };
+    let known = [
+        "name",
+        "currency",
+        "currency_places",
+        "utc_offset_min",
+        "price_places",
+        "equal_count",
+        "rate_codes_from_one",
+    ];
+    let mut reader = Reader::new(row, &known, complaints);
+    let name = reader.text("name", NAME_CHARS_MAX);
+    let currency = reader.text("currency", 3).filter(|code| {
+        let fits = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        if !fits {
+            reader.complain("currency", format!("`currency` is `{code}`; expected three capital letters"));
+        }
+        fits
+    });
+    let currency_places = reader.parse_or("currency_places", "0 to 4", 2).filter(|places| {
+        let fits = *places <= CURRENCY_PLACES_MAX;
+        if !fits {
+            reader.complain("currency_places", format!("`currency_places` is {places}, at most {CURRENCY_PLACES_MAX}"));
+        }
+        fits
+    });
+    let utc_offset_min = reader.parse::<i32>("utc_offset_min", "minutes from -720 to 840").filter(|offset| {
+        let fits = (-720..=840).contains(offset);
+        if !fits {
+            reader.complain("utc_offset_min", format!("`utc_offset_min` is {offset}; expected -720 to 840"));
+        }
+        fits
+    });
+    let price_places = match reader.optional("price_places") {
+        None => Some(None),
+        Some(_) => reader.parse::<u8>("price_places", "0 to 6").map(Some).filter(|places| {
+            let fits = places.is_none_or(|places| places <= 6);
+            if !fits {
+                reader.complain("price_places", "`price_places` must be 0 to 6".into());
+            }
+            fits
+        }),
+    };
+    let words = [
+        ("acknowledged", EqualCount::Acknowledged),
+        ("refused", EqualCount::Refused),
+        ("adds", EqualCount::Adds),
+    ];
+    let equal_count = match reader.optional("equal_count") {
+        None => Some(None),
+        Some(_) => reader.choice("equal_count", &words).map(Some),
+    };
+    let rate_codes_from_one = match reader.optional("rate_codes_from_one") {
+        None => Some(None),
+        Some(_) => reader.parse("rate_codes_from_one", "true or false").map(Some),
+    };
+    Some(Settings {
+        name: name?,
+        currency: currency?,
+        currency_places: currency_places?,
+        utc_offset_min: utc_offset_min?,
+        price_places: price_places?,
+        equal_count: equal_count?,
+        rate_codes_from_one: rate_codes_from_one?,
+    })
+}
+
+fn address(reader: &mut Reader<'_>) -> Option<String> {
+    let address = reader.text("address", 255)?;
+    let fits = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0));
+    if !fits {
+        reader.complain("address", format!("`address` is `{address}`; expected host:port with a port from 1 to 65535"));
+        return None;
+    }
+    Some(address)
+}
+
+fn tariffs(raw: &Raw, rows: &[Row], codes: &mut Codes, complaints: &mut Vec<Complaint>) -> Vec<TariffEntry> {
+    let mut entries = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let mut reader = Reader::new(row, &["code", "file"], complaints);
+        let Some(code) = reader.text("code", CODE_CHARS_MAX) else { continue };
+        codes.add(&mut reader, "code", &code);
+        let read = match (raw.documents.get(&index), reader.optional("file")) {
+            (Some(_), Some(_)) => Err("a tariff has either a `document` or a `file`, not both".to_owned()),
+            (None, None) => Err("a tariff needs a `document` or a `file`".to_owned()),
+            (Some(document), None) => toml::to_string(document)
+                .map_err(|error| error.to_string())
+                .and_then(|text| tariff_engine::Tariff::from_toml(&text).map_err(|error| error.to_string())),
+            (None, Some(file)) => std::fs::read_to_string(raw.folder.join(file))
+                .map_err(|error| format!("{file}: {error}"))
+                .and_then(|text| {
+                    let read = if file.ends_with(".json") {
+                        tariff_engine::Tariff::from_json(&text)
+                    } else {
+                        tariff_engine::Tariff::from_toml(&text)
+                    };
+                    read.map_err(|error| format!("{file}: {error}"))
+                }),
+        };
+        let checked = read.and_then(|document| match document.compile() {
+            Ok(_) => Ok(document),
+            Err(error) => Err(error.to_string()),
+        });
+        match checked {
+            Ok(document) => entries.push(TariffEntry { code, document }),
+            Err(reason) => reader.complain("file", format!("tariff `{code}`: {reason}")),
+        }
+    }
+    entries
+}
+
+fn tenant(
+    reader: &mut Reader<'_>,
+    codes: &mut Codes,
+    buildings: &Codes,
+    tariffs: &Codes,
+    places: u8,
+) -> Option<Tenant> {
+    let code = reader.text("code", CODE_CHARS_MAX)?;
+    codes.add(reader, "code", &code);
+    let name = reader.text("name", NAME_CHARS_MAX);
+    let trade = reader.text("trade", CODE_CHARS_MAX);
+    let building = buildings.refer(reader, "building");
+    let floor = reader.text("floor", CODE_CHARS_MAX);
+    let tariff = tariffs.refer(reader, "tariff");
+    let purse = reader.choice("purse", &[("meter", Purse::Meter), ("station", Purse::Station)]);
+    let alarm_1_minor = minor_units(reader, "alarm_1", places);
+    let alarm_2_minor = minor_units(reader, "alarm_2", places);
+    if let (Some(first), Some(second)) = (alarm_1_minor, alarm_2_minor)
+        && second >= first
+    {
+        reader.complain("alarm_2", "`alarm_2` must be below `alarm_1`".into());
+    }
+    Some(Tenant {
+        code,
+        name: name?,
+        trade: trade?,
+        building: building?,
+        floor: floor?,
+        tariff: tariff?,
+        purse: purse?,
+        alarm_1_minor: alarm_1_minor?,
+        alarm_2_minor: alarm_2_minor?,
+    })
+}
+
+/// An amount in the currency, exact to its minor unit and not negative.
+fn minor_units(reader: &mut Reader<'_>, field: &str, places: u8) -> Option<i64> {
+    let text = reader.text(field, 20)?;
+    let amount = Decimal::from_str_exact(&text)
+        .ok()
+        .filter(|amount| !amount.is_sign_negative() && amount.normalize().scale() <= u32::from(places));
+    let minor = amount.and_then(|mut amount| {
+        amount.rescale(u32::from(places));
+        i64::try_from(amount.mantissa()).ok()
+    });
+    if minor.is_none() {
+        reader.complain(field, format!("`{field}` is `{text}`; expected an amount with at most {places} places"));
+    }
+    minor
+}
+
+fn meter(reader: &mut Reader<'_>, numbers: &mut Codes, buses: &Codes, tenants: &Codes) -> Option<Meter> {
+    let number = reader.text("number", 12).filter(|number| {
+        let fits = number.len() == 12 && number.bytes().all(|byte| byte.is_ascii_digit());
+        if !fits {
+            reader.complain("number", format!("`number` is `{number}`; expected 12 digits"));
+        }
+        fits
+    });
+    if let Some(number) = &number {
+        numbers.add(reader, "number", number);
+    }
+    let bus = buses.refer(reader, "bus");
+    let unit = reader.parse::<u8>("unit", "1 to 247").filter(|unit| {
+        let fits = (1..=UNIT_MAX).contains(unit);
+        if !fits {
+            reader.complain("unit", format!("`unit` is {unit}; expected 1 to {UNIT_MAX}"));
+        }
+        fits
+    });
+    let model = reader.choice("model", &[("DTSY1352-NK", Model::Dtsy1352), ("DDSY1352-NK", Model::Ddsy1352)]);
+    let tenant = match reader.optional("tenant") {
+        None => Some(None),
+        Some(_) => tenants.refer(reader, "tenant").map(Some),
+    };
+    let purpose = reader.optional("purpose").unwrap_or_default().to_owned();
+    if tenant == Some(None) && purpose.is_empty() {
+        reader.complain("purpose", "a meter without `tenant` needs a `purpose`".into());
+    }
+    let peak_w = reader.parse_or("peak_w", "watts", 10_000);
+    Some(Meter {
+        number: number?,
+        bus: bus?,
+        unit: unit?,
+        model: model?,
+        tenant: tenant?,
+        purpose,
+        peak_w: peak_w?,
+    })
+}
+
+/// A shop has one meter here. Several meters on one account come with the account work.
+fn tenants_have_a_meter(tenants: &[Tenant], meters: &[Meter], codes: &Codes, complaints: &mut Vec<Complaint>) {
+    for tenant in tenants {
+        let count = meters.iter().filter(|meter| meter.tenant.as_ref() == Some(&tenant.code)).count();
+        if count != 1 {
+            complaints.push(Complaint {
+                place: codes.0[&tenant.code].clone(),
+                reason: format!("tenant `{}` has {count} meters; expected one", tenant.code),
+            });
+        }
+    }
+}

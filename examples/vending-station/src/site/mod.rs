@@ -1,0 +1,22 @@
+//! The site file: what stands where, who rents it, what it costs.
+//!
+//! One TOML file or a folder of CSV files (`site.csv`, `building.csv`, `gateway.csv`, `bus.csv`, `tariff.csv`,
+//! `tenant.csv`, `meter.csv`) with the same fields. Everything is checked before anything is stored.
+
+pub mod check;
+pub mod model;
+pub mod raw;
+pub mod row;
+
+pub use check::Checked;
+pub use model::Site;
+pub use row::Complaint;
+use std::path::Path;
+
+/// Reads and checks a site file or folder.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the file.
+pub fn load(path: &Path) -> Result<Checked, Vec<Complaint>> {
+    check::check(&raw::read(path)?)
+}
