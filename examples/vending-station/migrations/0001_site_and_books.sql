@@ -40,7 +40,8 @@ CREATE TABLE tenant (
     tariff        TEXT   NOT NULL REFERENCES tariff (code),
     purse         TEXT   NOT NULL CHECK (purse IN ('meter', 'station')),
     alarm_1_minor BIGINT NOT NULL,
-    alarm_2_minor BIGINT NOT NULL
+    alarm_2_minor BIGINT NOT NULL,
+    opening_minor BIGINT NOT NULL
 );
 
 CREATE TABLE meter (
@@ -58,18 +59,19 @@ CREATE TABLE meter (
 
 -- What happened to an account, in one order for the whole station. Never updated, never deleted.
 CREATE TABLE event (
-    seq     BIGINT PRIMARY KEY,
+    id      BIGINT PRIMARY KEY,
     account BIGINT NOT NULL,
+    seq     BIGINT NOT NULL,
     utc_s   BIGINT NOT NULL,
     kind    TEXT   NOT NULL,
-    body    TEXT   NOT NULL
+    body    TEXT   NOT NULL,
+    UNIQUE (account, seq)
 );
-CREATE INDEX event_by_account ON event (account, seq);
 
 -- The ledger's journal: one row an entry, chained by hash. `event` is the event that caused it.
 CREATE TABLE journal (
     seq   BIGINT PRIMARY KEY,
-    event BIGINT NOT NULL REFERENCES event (seq),
+    event BIGINT NOT NULL REFERENCES event (id),
     body  TEXT   NOT NULL,
     hash  BLOB   NOT NULL
 );
@@ -77,12 +79,13 @@ CREATE TABLE journal (
 -- Projections of the same transaction: what the pages show ------------------------------------------------------
 
 CREATE TABLE account (
-    id                BIGINT PRIMARY KEY REFERENCES tenant (id),
-    money_state       TEXT   NOT NULL,
-    supply_state      TEXT   NOT NULL,
-    balance_minor     BIGINT NOT NULL,
-    posted_minor      BIGINT NOT NULL,
-    updated_utc_s     BIGINT NOT NULL
+    id              BIGINT PRIMARY KEY REFERENCES tenant (id),
+    money_state     TEXT   NOT NULL,
+    supply_state    TEXT   NOT NULL,
+    quarantined     BIGINT NOT NULL,
+    balance_minor   BIGINT NOT NULL,
+    available_minor BIGINT NOT NULL,
+    updated_utc_s   BIGINT NOT NULL
 );
 
 CREATE TABLE sale (
@@ -99,7 +102,7 @@ CREATE INDEX sale_by_account ON sale (account, id);
 
 -- The order a money frame goes out on: the row is the intent, written before the first byte leaves.
 CREATE TABLE outbox (
-    event   BIGINT PRIMARY KEY REFERENCES event (seq),
+    event   BIGINT PRIMARY KEY REFERENCES event (id),
     account BIGINT NOT NULL,
     kind    TEXT   NOT NULL,
     body    TEXT   NOT NULL,
@@ -159,7 +162,7 @@ CREATE TABLE curve (
 
 -- What an operator should look into: drift, disagreement, foreign writes.
 CREATE TABLE finding (
-    event   BIGINT NOT NULL REFERENCES event (seq),
+    event   BIGINT NOT NULL REFERENCES event (id),
     account BIGINT NOT NULL,
     utc_s   BIGINT NOT NULL,
     kind    TEXT   NOT NULL,

@@ -108,12 +108,11 @@ impl PageWords {
 type State = (&'static str, &'static str, &'static str, &'static str);
 
 /// Money states in the order of the legend.
-pub const MONEY: [State; 6] = [
+pub const MONEY: [State; 5] = [
     ("normal", "●", "Normal", "正常"),
     ("alarm_1", "▲", "Alarm 1", "报警1"),
     ("alarm_2", "▲▲", "Alarm 2", "报警2"),
     ("arrears", "■", "Arrears", "欠费"),
-    ("emergency", "□", "Emergency credit", "应急电量"),
     ("not_opened", "○", "Not opened", "未开户"),
 ];
 /// Supply states.

@@ -97,7 +97,7 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
     let mut tariff_codes = Codes::default();
     let tariffs = tariffs(raw, rows("tariff"), &mut tariff_codes, complaints);
     let mut tenant_codes = Codes::default();
-    let known = ["code", "name", "trade", "building", "floor", "tariff", "purse", "alarm_1", "alarm_2"];
+    let known = ["code", "name", "trade", "building", "floor", "tariff", "purse", "alarm_1", "alarm_2", "opening_credit"];
     let tenants = each(rows("tenant"), &known, complaints, |reader| {
         tenant(reader, &mut tenant_codes, &building_codes, &tariff_codes, places)
     });
@@ -280,6 +280,13 @@ fn tenant(
     {
         reader.complain("alarm_2", "`alarm_2` must be below `alarm_1`".into());
     }
+    let opening_minor = match reader.optional("opening_credit") {
+        None => Some(0),
+        Some(_) => minor_units(reader, "opening_credit", places),
+    };
+    if purse == Some(Purse::Meter) && reader.optional("opening_credit").is_some() {
+        reader.complain("opening_credit", "`opening_credit` goes with the purse at the station; a meter tells its own".into());
+    }
     Some(Tenant {
         code,
         name: name?,
@@ -290,6 +297,7 @@ fn tenant(
         purse: purse?,
         alarm_1_minor: alarm_1_minor?,
         alarm_2_minor: alarm_2_minor?,
+        opening_minor: opening_minor?,
     })
 }
 

@@ -20,3 +20,11 @@ use std::path::Path;
 pub fn load(path: &Path) -> Result<Checked, Vec<Complaint>> {
     check::check(&raw::read(path)?)
 }
+
+/// Checks a site that is at hand as TOML text; `name` stands for the file in complaints.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the text.
+pub fn from_toml(name: &str, text: &str) -> Result<Checked, Vec<Complaint>> {
+    check::check(&raw::from_toml(&name.into(), text, Path::new(""))?)
+}

@@ -123,6 +123,8 @@ pub struct Tenant {
     pub alarm_1_minor: i64,
     /// Second alarm level in minor units, below the first.
     pub alarm_2_minor: i64,
+    /// Credit taken over from earlier books in minor units. Only with the purse at the station: a meter tells its own.
+    pub opening_minor: i64,
 }
 
 /// The meter models that can be on a site's lines.

@@ -78,8 +78,13 @@ impl<'a> Lines<'a> {
 
 fn read_toml(path: &Path) -> Result<Raw, Vec<Complaint>> {
     let (name, text) = read_text(path)?;
-    let lines = Lines::new(&name, &text);
-    let (table, errors) = DeTable::parse_recoverable(&text);
+    from_toml(&name, &text, path.parent().unwrap_or(Path::new("")))
+}
+
+/// Reads the text of a TOML file. `folder` is what its `file` fields are relative to.
+pub fn from_toml(name: &Arc<str>, text: &str, folder: &Path) -> Result<Raw, Vec<Complaint>> {
+    let lines = Lines::new(name, text);
+    let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         return Err(errors
             .iter()
@@ -89,8 +94,7 @@ fn read_toml(path: &Path) -> Result<Raw, Vec<Complaint>> {
             })
             .collect());
     }
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let mut raw = Raw { folder, ..Raw::default() };
+    let mut raw = Raw { folder: folder.to_owned(), ..Raw::default() };
     let mut complaints = Vec::new();
     for (key, value) in table.get_ref() {
         let Some(kind) = KINDS.iter().find(|kind| **kind == key.get_ref().as_ref()).copied() else {

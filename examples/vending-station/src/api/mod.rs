@@ -1,0 +1,204 @@
+//! The JSON calls and the page's addresses. A handler parses, calls one function, and shows what came of it.
+
+pub mod problem;
+pub mod views;
+
+use crate::{
+    amount,
+    console,
+    station::Station,
+    store::{books::SellError, read},
+};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use problem::Problem;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+use views::{AccountView, MeterView, SaleView, Scale, TileView};
+
+/// The longest request body, bytes.
+pub const BODY_BYTES_MAX: usize = 4096;
+/// The longest idempotency key, characters.
+pub const KEY_CHARS_MAX: usize = 64;
+
+/// All addresses.
+pub fn router(station: Arc<Station>) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/assets/live.css", get(|| asset("text/css; charset=utf-8", include_str!("../../assets/live.css"))))
+        .route("/assets/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("../../assets/live.js"))))
+        .route("/api/live", get(live))
+        .route("/api/meters", get(meters))
+        .route("/api/accounts/{id}", get(account))
+        .route("/api/sales", post(sell))
+        .route("/api/sales/{id}", get(sale))
+        .fallback(|| async { Problem::not_found("there is nothing at this address") })
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(guard))
+        .with_state(station)
+}
+
+/// A page of another site must not be able to sell: its requests carry its own origin, or another name for this host.
+async fn guard(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let local = matches!(name, "localhost" | "[::1]") || name.starts_with("127.");
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let own = origin.is_none_or(|origin| origin.strip_prefix("http://") == Some(host));
+    if !local || !own {
+        return Problem::new(
+            StatusCode::FORBIDDEN,
+            "foreign-origin",
+            "Forbidden",
+            "the demonstration answers only its own page on this computer",
+        )
+        .into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, kind)], text)
+}
+
+#[derive(Debug, Deserialize)]
+struct PageQuery {
+    lang: Option<String>,
+}
+
+async fn page(
+    State(station): State<Arc<Station>>,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Html<String>, Problem> {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let lang = console::Lang::choose(query.lang.as_deref(), accepted);
+    let rows = read::meters(&station.store).await?;
+    let counts = counts(&station, &rows);
+    console::page(&station.site, &rows, &counts, lang, station.scale()).map(Html).map_err(|error| Problem::store(&error))
+}
+
+/// The numbers in the page's head, by code.
+pub type Counts = BTreeMap<&'static str, i64>;
+
+fn counts(station: &Station, rows: &[read::MeterRow]) -> Counts {
+    let scale = station.scale();
+    let tiles: Vec<TileView> = rows.iter().filter_map(|row| TileView::new(row, scale)).collect();
+    let with = |check: &dyn Fn(&TileView) -> bool| tiles.iter().filter(|tile| check(tile)).count().try_into().unwrap_or(i64::MAX);
+    let totals = station.totals.snapshot();
+    BTreeMap::from([
+        ("meters", rows.len().try_into().unwrap_or(i64::MAX)),
+        ("shops", with(&|_| true)),
+        ("alarm_1", with(&|tile| tile.money == "alarm_1")),
+        ("alarm_2", with(&|tile| tile.money == "alarm_2")),
+        ("arrears", with(&|tile| tile.money == "arrears")),
+        ("off", with(&|tile| tile.supply == "off")),
+        ("lost", with(&|tile| tile.link == "lost")),
+        ("reads", totals.reads),
+        ("lost_replies", totals.lost_replies),
+        ("sales", totals.sales_applied),
+    ])
+}
+
+#[derive(Debug, Serialize)]
+struct Live {
+    local_time: String,
+    counts: Counts,
+    shops: Vec<TileView>,
+}
+
+async fn live(State(station): State<Arc<Station>>) -> Result<Json<Live>, Problem> {
+    let rows = read::meters(&station.store).await?;
+    let scale = station.scale();
+    Ok(Json(Live {
+        local_time: crate::local_time::stamp(scale.now_utc_s, scale.utc_offset_min),
+        counts: counts(&station, &rows),
+        shops: rows.iter().filter_map(|row| TileView::new(row, scale)).collect(),
+    }))
+}
+
+async fn meters(State(station): State<Arc<Station>>) -> Result<Json<Vec<MeterView>>, Problem> {
+    let rows = read::meters(&station.store).await?;
+    Ok(Json(rows.iter().map(|row| MeterView::new(row, station.scale())).collect()))
+}
+
+async fn account(State(station): State<Arc<Station>>, Path(id): Path<i64>) -> Result<Json<AccountView>, Problem> {
+    let rows = read::meters(&station.store).await?;
+    let row = rows.iter().find(|row| row.shop.as_ref().is_some_and(|shop| shop.account == id));
+    let sales = read::sales_of(&station.store, id).await?;
+    let events = read::events_of(&station.store, id, &console::event_codes()).await?;
+    row.and_then(|row| AccountView::new(row, &sales, &events, station.scale()))
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(format!("there is no account {id}")))
+}
+
+async fn sale(State(station): State<Arc<Station>>, Path(id): Path<i64>) -> Result<Json<SaleView>, Problem> {
+    let row = read::sale(&station.store, id).await?;
+    row.map(|row| Json(SaleView::new(&row, station.scale())))
+        .ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SellRequest {
+    account: i64,
+    amount: String,
+    channel: String,
+}
+
+async fn sell(
+    State(station): State<Arc<Station>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<SaleView>), Problem> {
+    let json = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !json {
+        return Err(Problem::bad_request("`Content-Type` must be application/json"));
+    }
+    let key = headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok())
+        .filter(|key| !key.is_empty() && key.len() <= KEY_CHARS_MAX && key.bytes().all(|byte| byte.is_ascii_graphic()))
+        .ok_or_else(|| {
+            Problem::bad_request(format!(
+                "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
+            ))
+        })?;
+    let request: SellRequest = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let places = station.site.settings.currency_places;
+    let amount_minor = amount::parse_minor(&request.amount, places).ok_or_else(|| {
+        Problem::refused(format!("`amount` is `{}`; expected a decimal with at most {places} places", request.amount))
+    })?;
+    let id = station
+        .books
+        .sell(key, &body, request.account, amount_minor, &request.channel)
+        .await
+        .map_err(|error| match error {
+            SellError::OtherBody => Problem::new(
+                StatusCode::CONFLICT,
+                "key-used",
+                "Key used before",
+                "this `Idempotency-Key` was used for another request; nothing was sold now",
+            ),
+            SellError::NoAccount => Problem::not_found(format!("there is no open account {}", request.account)),
+            SellError::Refused(reason) => Problem::refused(reason),
+            SellError::Store(error) => Problem::store(&error),
+        })?;
+    let row = read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
+    Ok((StatusCode::ACCEPTED, Json(SaleView::new(&row, station.scale()))))
+}
