@@ -1,4 +1,10 @@
 //! Modbus RTU for Acrel DTSY1352 and DDSY1352 prepaid meters: frames, register maps, sessions. no_std, sans-IO, no allocation.
+//!
+//! | Module | Answers |
+//! |---|---|
+//! | [`wire`] | what bytes make a frame, and does this frame answer that request? |
+//! | [`acrel`] | what do these registers mean, and how is a sale, a setting or a switch written? |
+//! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -21,3 +27,10 @@
         clippy::disallowed_methods,
     )
 )]
+
+#[cfg(feature = "tokio")]
+extern crate std;
+
+pub mod acrel;
+pub mod session;
+pub mod wire;

@@ -1,0 +1,59 @@
+//! The blocks of Acrel DTSY1352 (three-phase) and DDSY1352 (single-phase) prepaid meters, typed.
+//!
+//! Reading: [`Realtime`] (nearly everything in one read), [`PrepayBlock`], [`ForceState`], [`DayTable`],
+//! [`DateTable`], [`MeterNumber`], [`FirmwareVersion`].
+//!
+//! Writing: [`Purchase`] (a sale), [`Settings`] (alarms, prices, overdraft: can't touch money), [`MoneyOverwrite`]
+//! (remaining amount and count: can touch nothing else), [`ForceMode`], the tables, [`Clock`].
+//!
+//! # Units
+//! Integers throughout, with the unit last in the name.
+//!
+//! | Suffix | Unit |
+//! |---|---|
+//! | `_centikwh` | 0.01 kWh |
+//! | `_minor` | 0.01 account unit (fen, cent), the meter's own resolution |
+//! | `_decivolt`, `_centiampere` | 0.1 V, 0.01 A |
+//! | `_w`, `_var` | W, var |
+//! | `_permille` | 0.001 |
+//!
+//! # What no source settles
+//! Nobody documents some facts of these meters: the price scale, the order of the date table, the rate codes. A
+//! [`Profile`] holds what a bench test has found. Where a wrong value costs money or supply there is no default:
+//! building the write fails with [`Unsettled`], which names the test; reading shows the raw value.
+
+mod clock;
+mod date_table;
+mod day_table;
+mod error;
+mod force;
+mod meter_number;
+mod model;
+mod money;
+mod parameter_frame;
+mod prepay;
+mod profile;
+mod purchase;
+mod realtime;
+mod settings;
+mod status;
+mod version;
+
+pub use clock::{Clock, ClockError, ClockFrame};
+pub use date_table::{DateEntry, DateTable};
+pub use day_table::{DayTable, DayTableNumber, DayTableReading, Rate, Slot};
+pub use error::{BlockError, BuildError};
+pub use force::{ForceMode, ForceState};
+pub use meter_number::{MeterNumber, MeterNumberError};
+pub use model::{Confirmed, LinkId, Model};
+pub use money::MoneyOverwrite;
+pub use prepay::{PrepayBlock, Prices};
+pub use profile::{
+    BenchTest, DateTableOrder, EnergySide, EqualCountRule, PriceDecimals, Profile, RateCodes, RatioOrder, TotalMeaning,
+    Unsettled,
+};
+pub use purchase::Purchase;
+pub use realtime::{Demand, EnergyRegisters, Realtime, RealtimeLayout};
+pub use settings::{MicroPrices, Settings};
+pub use status::{Line, StatusWord1, StatusWord2};
+pub use version::FirmwareVersion;

@@ -1,0 +1,340 @@
+//! What a slave answers, decoded against what was asked.
+
+use super::cursor::Cursor;
+use super::request::{Expectation, IdQuery, byte, parse_pair};
+use super::{EXCEPTION_BIT, EncodeError, FrameError, READ_HOLDING, READ_INPUT, REPORT_ID, ReplyError, VENDOR_WRITE};
+use core::fmt;
+
+/// An answer: what was asked for, or an exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// The reply of the function that was asked.
+    Reply(Reply<'a>),
+    /// The meter refuses. It understood the frame and did nothing.
+    Exception(Exception),
+}
+
+/// A reply that fits its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reply<'a> {
+    /// 03H and 04H.
+    Registers(Registers<'a>),
+    /// 06H and 10H: the write was taken. `value` is the value (06H) or the register count (10H).
+    Written {
+        /// 06H or 10H.
+        function: u8,
+        /// Address written.
+        address: u16,
+        /// Value or count.
+        value: u16,
+    },
+    /// 11H: the bytes after the function code, raw.
+    Id(&'a [u8]),
+    /// 20H or A0H: raw, see [`VendorReply`].
+    Vendor(VendorReply<'a>),
+}
+
+/// Contents of registers, with the address and function they were read by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registers<'a> {
+    function: u8,
+    address: u16,
+    bytes: &'a [u8],
+}
+
+impl<'a> Registers<'a> {
+    /// Contents of holding registers from `address`, two bytes each. A slave answers with these.
+    ///
+    /// # Errors
+    /// [`FrameError::Count`] unless there are 1 to 125 whole registers.
+    pub const fn holding(address: u16, bytes: &'a [u8]) -> Result<Self, FrameError> {
+        Self::checked(READ_HOLDING, address, bytes)
+    }
+
+    /// Contents of input registers from `address`, two bytes each.
+    ///
+    /// # Errors
+    /// [`FrameError::Count`] unless there are 1 to 125 whole registers.
+    pub const fn input(address: u16, bytes: &'a [u8]) -> Result<Self, FrameError> {
+        Self::checked(READ_INPUT, address, bytes)
+    }
+
+    const fn checked(function: u8, address: u16, bytes: &'a [u8]) -> Result<Self, FrameError> {
+        let (words, rest) = bytes.as_chunks::<2>();
+        if !rest.is_empty() || words.is_empty() || words.len() > super::MAX_READ_REGISTERS as usize {
+            return Err(FrameError::Count { function, count: words.len() });
+        }
+        Ok(Self { function, address, bytes })
+    }
+
+    /// 03H or 04H.
+    #[must_use]
+    pub const fn function(&self) -> u8 {
+        self.function
+    }
+
+    /// First register.
+    #[must_use]
+    pub const fn address(&self) -> u16 {
+        self.address
+    }
+
+    /// Number of registers.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.bytes.as_chunks::<2>().0.len()
+    }
+
+    /// The contents, two bytes a register, high byte first.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The contents as words.
+    pub fn words(&self) -> impl ExactSizeIterator<Item = u16> + 'a {
+        self.bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair))
+    }
+
+    /// Register `address`, if it was read.
+    #[must_use]
+    pub fn word(&self, address: u16) -> Option<u16> {
+        let index = usize::from(address.checked_sub(self.address)?);
+        self.bytes.as_chunks::<2>().0.get(index).map(|pair| u16::from_be_bytes(*pair))
+    }
+
+    /// The bytes of `count` registers from `address`, if all of them were read.
+    #[must_use]
+    pub fn slice(&self, address: u16, count: u16) -> Option<&'a [u8]> {
+        let start = usize::from(address.checked_sub(self.address)?).checked_mul(2)?;
+        let end = start.checked_add(usize::from(count).checked_mul(2)?)?;
+        self.bytes.get(start..end)
+    }
+}
+
+/// The answer to a vendor write. What its bytes mean is documented nowhere, so it is handed on raw; whether the write
+/// took effect is decided by reading back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VendorReply<'a> {
+    refused: bool,
+    bytes: &'a [u8],
+}
+
+impl<'a> VendorReply<'a> {
+    /// An answer with function byte 20H (or A0H when `refused`) and these bytes after it.
+    #[must_use]
+    pub const fn new(refused: bool, bytes: &'a [u8]) -> Self {
+        Self { refused, bytes }
+    }
+
+    /// Whether the function byte was A0H. A hint only: no source says what a meter answers when it refuses.
+    #[must_use]
+    pub const fn is_marked_as_exception(&self) -> bool {
+        self.refused
+    }
+
+    /// The bytes after the function code.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// An exception: the function that was refused and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// Function asked, without the exception bit.
+    pub function: u8,
+    /// The reason.
+    pub code: ExceptionCode,
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "function {:02X}H refused: {}", self.function, self.code)
+    }
+}
+
+/// The reason of an exception; codes beyond the standard are kept. Never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExceptionCode(core::num::NonZeroU8);
+
+impl ExceptionCode {
+    /// The function is not supported.
+    pub const ILLEGAL_FUNCTION: Self = Self::standard(1);
+    /// A register of the request does not exist.
+    pub const ILLEGAL_ADDRESS: Self = Self::standard(2);
+    /// A value or a count is not allowed.
+    pub const ILLEGAL_VALUE: Self = Self::standard(3);
+    /// The device failed.
+    pub const DEVICE_FAILURE: Self = Self::standard(4);
+    /// The device is busy.
+    pub const BUSY: Self = Self::standard(6);
+    /// A gateway has no path to the unit.
+    pub const GATEWAY_PATH: Self = Self::standard(0x0A);
+    /// The unit behind a gateway did not answer.
+    pub const GATEWAY_TARGET: Self = Self::standard(0x0B);
+
+    const fn standard(code: u8) -> Self {
+        match core::num::NonZeroU8::new(code) {
+            Some(code) => Self(code),
+            None => Self(core::num::NonZeroU8::MIN),
+        }
+    }
+
+    /// The code, or `None` for the reserved code 0.
+    #[must_use]
+    pub const fn new(code: u8) -> Option<Self> {
+        match core::num::NonZeroU8::new(code) {
+            Some(code) => Some(Self(code)),
+            None => None,
+        }
+    }
+
+    /// The byte on the wire.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for ExceptionCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self.get() {
+            1 => "illegal function",
+            2 => "illegal address",
+            3 => "illegal value",
+            4 => "device failure",
+            5 => "acknowledged, still working",
+            6 => "busy",
+            8 => "memory parity error",
+            0x0A => "gateway path unavailable",
+            0x0B => "no answer from the unit behind the gateway",
+            _ => "vendor code",
+        };
+        write!(f, "exception {:02X}H ({words})", self.get())
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// Parses a PDU as the answer to `expected`.
+    ///
+    /// # Errors
+    /// [`ReplyError`] names the first thing that does not fit.
+    #[inline]
+    pub fn parse(pdu: &'a [u8], expected: &Expectation) -> Result<Self, ReplyError> {
+        let asked = expected.function();
+        let Ok((data, function)) = byte(pdu) else {
+            return Err(FrameError::TooShort { expected: 1, actual: pdu.len() }.into());
+        };
+        if let Expectation::Vendor { .. } = expected {
+            let refused = function == VENDOR_WRITE | EXCEPTION_BIT;
+            if !refused && function != VENDOR_WRITE {
+                return Err(ReplyError::Function { expected: asked, actual: function });
+            }
+            return Ok(Self::Reply(Reply::Vendor(VendorReply::new(refused, data))));
+        }
+        if function == asked | EXCEPTION_BIT {
+            return parse_exception(asked, data).map(Self::Exception).map_err(ReplyError::Frame);
+        }
+        if function != asked {
+            return Err(ReplyError::Function { expected: asked, actual: function });
+        }
+        match *expected {
+            Expectation::Registers { function, span } => {
+                let wanted = usize::from(span.count()).saturating_mul(2);
+                let bytes = counted(function, data, wanted)?;
+                Ok(Reply::Registers(Registers { function, address: span.address(), bytes }))
+            }
+            Expectation::Echo { function, address, value } => {
+                let (actual_address, actual_value) = parse_pair(function, data)?;
+                if actual_address != address {
+                    return Err(ReplyError::Address { expected: address, actual: actual_address });
+                }
+                if actual_value != value {
+                    return Err(ReplyError::Value { expected: value, actual: actual_value });
+                }
+                Ok(Reply::Written { function, address, value })
+            }
+            Expectation::Id(query) => parse_id(query, pdu.len(), expected, data),
+            Expectation::Vendor { .. } => Ok(Reply::Vendor(VendorReply::new(false, data))),
+        }
+        .map(Self::Reply)
+    }
+
+    /// Writes function code and data, as a slave does.
+    pub(crate) fn put(&self, cursor: &mut Cursor<'_>) -> Result<(), EncodeError> {
+        match self {
+            Self::Exception(exception) => cursor.put(&[exception.function | EXCEPTION_BIT, exception.code.get()]),
+            Self::Reply(Reply::Registers(registers)) => {
+                let len = registers.bytes.len();
+                let byte_count = u8::try_from(len).map_err(|_| EncodeError::PduTooLong { len })?;
+                cursor.put(&[registers.function, byte_count])?;
+                cursor.put(registers.bytes)
+            }
+            Self::Reply(Reply::Written { function, address, value }) => {
+                cursor.put_u8(*function)?;
+                cursor.put_u16(*address)?;
+                cursor.put_u16(*value)
+            }
+            Self::Reply(Reply::Id(bytes)) => {
+                cursor.put_u8(REPORT_ID)?;
+                cursor.put(bytes)
+            }
+            Self::Reply(Reply::Vendor(reply)) => {
+                let mark = if reply.refused { EXCEPTION_BIT } else { 0 };
+                cursor.put_u8(VENDOR_WRITE | mark)?;
+                cursor.put(reply.bytes)
+            }
+        }
+    }
+}
+
+pub(crate) fn parse_exception(function: u8, data: &[u8]) -> Result<Exception, FrameError> {
+    match data {
+        &[code] => match ExceptionCode::new(code) {
+            Some(code) => Ok(Exception { function, code }),
+            None => Err(FrameError::ExceptionZero),
+        },
+        _ => Err(FrameError::Shape { function: function | EXCEPTION_BIT, len: data.len() }),
+    }
+}
+
+/// The bytes after a byte count that must be `wanted`.
+#[inline]
+fn counted(function: u8, data: &[u8], wanted: usize) -> Result<&[u8], ReplyError> {
+    let Ok((bytes, byte_count)) = byte(data) else {
+        return Err(FrameError::Shape { function, len: data.len() }.into());
+    };
+    let announced = usize::from(byte_count);
+    if announced != wanted {
+        return Err(ReplyError::ByteCount { expected: wanted, actual: announced });
+    }
+    if bytes.len() != announced {
+        return Err(FrameError::ByteCount { function, expected: announced, actual: bytes.len() }.into());
+    }
+    Ok(bytes)
+}
+
+fn parse_id<'a>(
+    query: IdQuery,
+    pdu_len: usize,
+    expected: &Expectation,
+    data: &'a [u8],
+) -> Result<Reply<'a>, ReplyError> {
+    use super::request::ReplyLen;
+    if let ReplyLen::Fixed(wanted) = expected.reply_len()
+        && pdu_len != wanted
+    {
+        return Err(FrameError::TooLong { expected: wanted, actual: pdu_len }.into());
+    }
+    match query {
+        IdQuery::AcrelVersion => Ok(Reply::Id(data)),
+        IdQuery::Standard => {
+            let announced = data.first().map_or(0, |count| usize::from(*count));
+            counted(REPORT_ID, data, announced)?;
+            Ok(Reply::Id(data))
+        }
+    }
+}
