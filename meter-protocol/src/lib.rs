@@ -21,3 +21,9 @@
         clippy::disallowed_methods,
     )
 )]
+
+#[cfg(feature = "virtual-meter")]
+extern crate alloc;
+
+#[cfg(feature = "virtual-meter")]
+pub mod virtual_meter;
