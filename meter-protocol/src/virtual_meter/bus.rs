@@ -67,12 +67,6 @@ pub enum BusError {
     /// There is no room for another one.
     #[error("the bus already has its limit of {METERS_MAX} meters")]
     Full,
-    /// Two meters of one address would answer at once.
-    #[error("unit {unit} is already on this bus")]
-    UnitTaken {
-        /// The address of both.
-        unit: u8,
-    },
 }
 
 /// What one request led to.
@@ -84,6 +78,9 @@ pub struct Exchange {
     pub served: Vec<usize>,
     /// What reaches the master, in order of time. Empty if nothing does.
     pub deliveries: Vec<Delivery>,
+    /// How long the exchange takes the line, in microseconds. What is delivered later than this was held back by a
+    /// fault. 0 without a [`Line`].
+    pub line_us: u64,
 }
 
 /// Up to [`METERS_MAX`] meters on one line with faults.
@@ -101,17 +98,15 @@ impl VirtualBus {
         Self { meters: Vec::new(), injector, line }
     }
 
-    /// Connects a meter and gives its position.
+    /// Connects a meter and gives its position. Meters with the same unit answer at once and destroy each other's
+    /// replies, as they do on a real line.
     ///
     /// # Errors
-    /// [`BusError`] if the bus is full or the meter's unit is taken.
+    /// [`BusError::Full`] if the bus has its [`METERS_MAX`] meters.
     pub fn add(&mut self, meter: VirtualMeter) -> Result<usize, BusError> {
         let position = self.meters.len();
         if position >= METERS_MAX {
             return Err(BusError::Full);
-        }
-        if self.position_of(meter.unit()).is_some() {
-            return Err(BusError::UnitTaken { unit: meter.unit() });
         }
         self.meters.push(meter);
         Ok(position)
@@ -128,12 +123,6 @@ impl VirtualBus {
         self.meters.get_mut(position)
     }
 
-    /// Position of the meter with this unit address.
-    #[must_use]
-    pub fn position_of(&self, unit: u8) -> Option<usize> {
-        self.meters.iter().position(|meter| meter.unit() == unit)
-    }
-
     /// What the line has done to frames so far.
     #[must_use]
     pub const fn fault_counts(&self) -> &FaultCounts {
@@ -147,10 +136,15 @@ impl VirtualBus {
         let copies = self.injector.request_copies();
         for _ in 0..copies {
             let reply = self.carry(now_ms, request, &mut exchange.served);
+            let reply_bytes = reply.as_ref().map_or(0, Vec::len);
+            let taken_us = self.line.map_or(0, |line| line.exchange_us(request.len(), reply_bytes));
+            exchange.line_us = exchange.line_us.saturating_add(taken_us);
             if let Some(reply) = reply {
-                let sent_us = self.line.map_or(0, |line| line.exchange_us(request.len(), reply.len()));
-                exchange.deliveries.extend(self.injector.deliver(sent_us, reply));
+                exchange.deliveries.extend(self.injector.deliver(exchange.line_us, reply));
             }
+        }
+        if copies == 0 {
+            exchange.line_us = self.line.map_or(0, |line| line.exchange_us(request.len(), 0));
         }
         exchange.deliveries.sort_by_key(|delivery| delivery.delay_us);
         exchange

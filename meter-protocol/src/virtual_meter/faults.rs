@@ -77,6 +77,33 @@ pub struct FaultCounts {
     pub noisy_replies: u64,
 }
 
+impl FaultCounts {
+    /// Both together, counter by counter.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.joined(other, u64::saturating_add)
+    }
+
+    /// What has come since an `earlier` look at the same counters.
+    #[must_use]
+    pub fn minus(&self, earlier: &Self) -> Self {
+        self.joined(earlier, u64::saturating_sub)
+    }
+
+    fn joined(&self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            lost_requests: join(self.lost_requests, other.lost_requests),
+            duplicated_requests: join(self.duplicated_requests, other.duplicated_requests),
+            lost_replies: join(self.lost_replies, other.lost_replies),
+            late_replies: join(self.late_replies, other.late_replies),
+            duplicated_replies: join(self.duplicated_replies, other.duplicated_replies),
+            truncated_replies: join(self.truncated_replies, other.truncated_replies),
+            corrupted_replies: join(self.corrupted_replies, other.corrupted_replies),
+            noisy_replies: join(self.noisy_replies, other.noisy_replies),
+        }
+    }
+}
+
 /// Decides by seed what happens to each frame. The same seed and the same calls give the same faults.
 #[derive(Debug, Clone)]
 pub struct FaultInjector {

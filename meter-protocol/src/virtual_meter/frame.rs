@@ -40,6 +40,12 @@ pub(super) fn sealed(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
+/// Whether `frame` is as long as a frame can be and ends with its check sum.
+#[must_use]
+pub fn check_sum_is_good(frame: &[u8]) -> bool {
+    checked(frame).is_some()
+}
+
 /// What the first bytes of a stream of requests are. A gateway needs it to cut the stream into frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestCut {

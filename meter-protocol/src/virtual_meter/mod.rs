@@ -50,7 +50,7 @@ mod tests;
 pub use bus::{BusError, Delivery, Exchange, Line, METERS_MAX, VirtualBus};
 pub use clock::{DRIFT_MAX_PPM, EARLIEST_MS, LATEST_MS};
 pub use faults::{FaultCounts, FaultInjector, Faults};
-pub use frame::{FRAME_MAX_BYTES, RequestCut, cut_request};
+pub use frame::{FRAME_MAX_BYTES, RequestCut, check_sum_is_good, cut_request};
 pub use load::{Load, PHASE_MAX_W};
 pub use meter::{MeterSetup, SetupError, UNIT_MAX, VirtualMeter};
 pub use model::Model;
