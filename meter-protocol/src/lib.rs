@@ -28,9 +28,13 @@
     )
 )]
 
+#[cfg(feature = "virtual-meter")]
+extern crate alloc;
 #[cfg(feature = "tokio")]
 extern crate std;
 
 pub mod acrel;
 pub mod session;
+#[cfg(feature = "virtual-meter")]
+pub mod virtual_meter;
 pub mod wire;

@@ -1,0 +1,249 @@
+//! The virtual fleet: a world of its own behind TCP gateways.
+//!
+//! Each bus has a gateway that passes RTU frames, as a serial server does: bytes in, bytes out. Behind it are
+//! meters from `meter_protocol::virtual_meter` and shops that draw power. The fleet keeps every meter's whole state
+//! in its own file and commits it before a reply leaves; the station never reads that file and the fleet never
+//! reads the station's. What both share is time, and that is all: a [`FleetClock`] given from outside.
+//!
+//! ```text
+//! let fleet = Fleet::open(path, plan).await?;
+//! let clock = fleet.clock(wanted_start_ms, 600);
+//! let handle = fleet.serve(clock, FleetOptions::default()).await?;
+//! // handle.addresses()[n] is the gateway of plan.buses[n]
+//! handle.shutdown().await?;
+//! ```
+
+mod clock;
+mod creation;
+mod error;
+mod gateway;
+mod line;
+mod plan;
+mod stats;
+mod trade;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use meter_protocol::virtual_meter::{FaultInjector, Faults, Line, VirtualBus, VirtualMeter};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+pub(crate) use clock::FleetClock;
+pub(crate) use error::FleetError;
+pub(crate) use plan::{BusPlan, FleetPlan, MeterPlan};
+pub(crate) use stats::FleetStats;
+pub(crate) use trade::Trade;
+
+use stats::SharedStats;
+use world::{Store, StoredMeter, World};
+
+/// Shortest and longest life of a frame that can be asked for.
+const FRAME_LIFE_MIN: Duration = Duration::from_millis(20);
+const FRAME_LIFE_MAX: Duration = Duration::from_secs(60);
+
+/// How the fleet is served this time.
+#[derive(Debug, Clone)]
+pub(crate) struct FleetOptions {
+    /// Whether each bus takes the time that its baud rate needs. Only sensible at speed 1.
+    pub(crate) paced: bool,
+    /// What the lines do to frames.
+    pub(crate) faults: Faults,
+    /// Seed of the faults.
+    pub(crate) seed: u64,
+    /// Bound on everything that can still happen to a frame, in real time. A request acts on its meter at most half
+    /// of this after its last byte came in, or never; its reply, late copies included, is sent at most half of this
+    /// after that, or never. So a master that waits this long after its last byte has seen all there is to see.
+    pub(crate) frame_life: Duration,
+}
+
+impl Default for FleetOptions {
+    fn default() -> Self {
+        Self { paced: false, faults: Faults::NONE, seed: 1, frame_life: Duration::from_secs(2) }
+    }
+}
+
+/// A fleet whose world file is open and whose meters stand still.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    plan: FleetPlan,
+    world: World,
+    /// In the order of the plan.
+    meters: Vec<VirtualMeter>,
+    created: usize,
+}
+
+impl Fleet {
+    /// Creates the world at `path`, or continues it.
+    ///
+    /// Meters of the plan that the world does not have are created at the world's time. Listen addresses, baud
+    /// rates, trades and rated powers may change between starts. It is an error if a meter of the world is missing
+    /// in the plan, or has another bus, unit or model there; or if another process has the file open.
+    pub(crate) async fn open(path: &Path, plan: FleetPlan) -> Result<Self, FleetError> {
+        plan.check()?;
+        let mut world = World::open(path, plan.seed, plan.start_utc_s.saturating_mul(1_000)).await?;
+        let mut known: HashMap<String, StoredMeter> =
+            world.meters().await?.into_iter().map(|meter| (meter.number.clone(), meter)).collect();
+
+        let made = creation::create(&plan, world.seed, world.time_utc_ms, |m| !known.contains_key(&m.number))?;
+        let created = made.len();
+        let mut rows = Vec::with_capacity(created);
+        for (position, meter) in made {
+            let planned = &plan.meters[position];
+            rows.push(StoredMeter {
+                number: planned.number.clone(),
+                bus: plan.buses[planned.bus].name.clone(),
+                unit: planned.unit,
+                model: planned.model.code(),
+                state: encoded(&planned.number, &meter)?,
+            });
+        }
+        world.create_meters(&rows).await?;
+        known.extend(rows.into_iter().map(|row| (row.number.clone(), row)));
+
+        let mut meters = Vec::with_capacity(plan.meters.len());
+        for planned in &plan.meters {
+            let number = planned.number.clone();
+            let Some(stored) = known.remove(&number) else { return Err(FleetError::NumberTwice { number }) };
+            let place = |bus: &str, unit: u8, model: u16| format!("model {model} at unit {unit} of bus {bus}");
+            let stored_place = place(&stored.bus, stored.unit, stored.model);
+            let planned_place = place(&plan.buses[planned.bus].name, planned.unit, planned.model.code());
+            if stored_place != planned_place {
+                return Err(FleetError::MeterMoved { number, stored: stored_place, planned: planned_place });
+            }
+            let meter = serde_json::from_str(&stored.state).map_err(|source| FleetError::State { number, source })?;
+            meters.push(meter);
+        }
+        if let Some(number) = known.into_keys().min() {
+            return Err(FleetError::MeterGone { number });
+        }
+        Ok(Self { plan, world, meters, created })
+    }
+
+    /// How far the stored world has come, in milliseconds since 1970-01-01 UTC. No stored meter is ahead of it.
+    pub(crate) fn time_utc_ms(&self) -> i64 {
+        self.world.time_utc_ms
+    }
+
+    /// How many meters this start has added to the world.
+    pub(crate) fn meters_created(&self) -> usize {
+        self.created
+    }
+
+    /// A clock that goes on where the world stopped, or at `origin_ms` if that is later.
+    pub(crate) fn clock(&self, origin_ms: i64, speed: u32) -> FleetClock {
+        FleetClock::new(origin_ms.max(self.time_utc_ms()), speed)
+    }
+
+    /// Opens the gateways and lets the meters live by `clock`.
+    ///
+    /// It is an error if the clock is behind the world, or an address can't be listened on.
+    pub(crate) async fn serve(self, clock: FleetClock, options: FleetOptions) -> Result<FleetHandle, FleetError> {
+        let (now_ms, world_ms) = (clock.now_ms(), self.time_utc_ms());
+        if now_ms < world_ms {
+            return Err(FleetError::ClockBehind { now_ms, world_ms });
+        }
+        let (given, shortest, longest) = (options.frame_life, FRAME_LIFE_MIN, FRAME_LIFE_MAX);
+        if given < shortest || given > longest {
+            return Err(FleetError::FrameLife { given, shortest, longest });
+        }
+        let mut listeners = Vec::with_capacity(self.plan.buses.len());
+        let mut addresses = Vec::with_capacity(self.plan.buses.len());
+        for bus in &self.plan.buses {
+            let refused = |source| FleetError::Listen { name: bus.name.clone(), address: bus.listen, source };
+            let listener = TcpListener::bind(bus.listen).await.map_err(refused)?;
+            addresses.push(listener.local_addr().map_err(refused)?);
+            listeners.push(listener);
+        }
+        let mut lines = lines(&self.plan, &options);
+        let mut shops: Vec<Vec<line::Household>> = self.plan.buses.iter().map(|_| Vec::new()).collect();
+        for (planned, meter) in self.plan.meters.iter().zip(self.meters) {
+            let shop = creation::shop(&self.plan, self.world.seed, planned)?;
+            let added = lines[planned.bus].add(meter);
+            added.map_err(|source| FleetError::Bus { number: planned.number.clone(), source })?;
+            shops[planned.bus].push(line::Household { number: Arc::from(planned.number.as_str()), shop });
+        }
+
+        let stats = SharedStats::default();
+        let (store, writer) = self.world.into_writer();
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for ((listener, bus), households) in listeners.into_iter().zip(lines).zip(shops) {
+            let (orders, queue) = line::queue();
+            let line = line::BusLine::new(bus, households, clock, store.clone(), options.frame_life, stats.clone());
+            tasks.spawn(line.run(queue, stopped.clone()));
+            let gateway = gateway::accept(listener, orders, stats.clone(), stopped.clone());
+            tasks.spawn(async {
+                gateway.await;
+                Ok(())
+            });
+        }
+        Ok(FleetHandle { addresses, clock, store, writer: tokio::spawn(writer), stop, tasks, stats })
+    }
+}
+
+/// The empty buses with their faults, each with a sequence of its own.
+fn lines(plan: &FleetPlan, options: &FleetOptions) -> Vec<VirtualBus> {
+    let mut seeds = trade::Noise::of(options.seed, 0);
+    let bus = |bus: &BusPlan| {
+        let line = options.paced.then(|| Line::new(bus.baud));
+        VirtualBus::new(FaultInjector::new(options.faults, seeds.next()), line)
+    };
+    plan.buses.iter().map(bus).collect()
+}
+
+/// A meter's whole state as the file holds it.
+fn encoded(number: &str, meter: &VirtualMeter) -> Result<String, FleetError> {
+    serde_json::to_string(meter).map_err(|source| FleetError::State { number: number.to_owned(), source })
+}
+
+/// A fleet that is being served. Dropping it stops the gateways at once; [`shutdown`](Self::shutdown) does it in
+/// order.
+#[derive(Debug)]
+pub(crate) struct FleetHandle {
+    addresses: Vec<SocketAddr>,
+    clock: FleetClock,
+    store: Store,
+    writer: JoinHandle<Result<(), FleetError>>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<Result<(), FleetError>>,
+    stats: SharedStats,
+}
+
+impl FleetHandle {
+    /// The gateways' addresses, in the order of the plan's buses.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What has happened since the fleet is served.
+    pub(crate) fn stats(&self) -> FleetStats {
+        self.stats.read(&self.store.counts)
+    }
+
+    /// Lets running exchanges end, closes the gateways, stores how far time has come and closes the file.
+    ///
+    /// It is an error if a state could not be stored at any time since the start.
+    pub(crate) async fn shutdown(mut self) -> Result<(), FleetError> {
+        // Nobody listens any more if every task has ended by itself.
+        let _ = self.stop.send(true);
+        let mut first_error = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = ended.unwrap_or_else(|e| Err(FleetError::StoreStopped { reason: e.to_string() }));
+            first_error = first_error.and(ended);
+        }
+        let kept = self.store.keep_time(self.clock.now_ms()).await;
+        drop(self.store);
+        let written = self.writer.await.unwrap_or_else(|e| Err(FleetError::StoreStopped { reason: e.to_string() }));
+        // The writer knows best why nothing could be stored.
+        written.and(first_error).and(kept)
+    }
+}

@@ -1,0 +1,1 @@
+//! Frames of the reference and behaviour of the whole meter.
