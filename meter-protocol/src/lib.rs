@@ -5,6 +5,7 @@
 //! | [`wire`] | what bytes make a frame, and does this frame answer that request? |
 //! | [`acrel`] | what do these registers mean, and how is a sale, a setting or a switch written? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
+//! | `client` | drivers of the session (features) |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -32,5 +33,7 @@
 extern crate std;
 
 pub mod acrel;
+#[cfg(feature = "tokio")]
+pub mod client;
 pub mod session;
 pub mod wire;
