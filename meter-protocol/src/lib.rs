@@ -5,6 +5,7 @@
 //! | [`wire`] | what bytes make a frame, and does this frame answer that request? |
 //! | [`acrel`] | what do these registers mean, and how is a sale, a setting or a switch written? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
+//! | `client` | drivers of the session (features) |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -34,6 +35,8 @@ extern crate alloc;
 extern crate std;
 
 pub mod acrel;
+#[cfg(feature = "tokio")]
+pub mod client;
 pub mod session;
 #[cfg(feature = "virtual-meter")]
 pub mod virtual_meter;

@@ -105,6 +105,7 @@ struct Job {
     unit: u8,
     expected: Expectation,
     attempts_left: u8,
+    response_timeout_us: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -172,11 +173,31 @@ impl Session {
         !matches!(self.state, State::Idle)
     }
 
+    /// Whether [`Session::poll_event`] has something.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        matches!(self.state, State::Done { .. })
+    }
+
     /// Takes a request for `unit`. The frame is encoded at once; the request's data need not live on.
     ///
     /// # Errors
     /// [`SubmitError::Busy`]; [`SubmitError::Encode`], with [`crate::wire::EncodeError::Broadcast`] for unit 0.
     pub fn submit(&mut self, now_us: u64, unit: u8, request: &Request<'_>) -> Result<TransactionId, SubmitError> {
+        self.submit_within(now_us, unit, request, self.line.response_timeout_us)
+    }
+
+    /// As [`Session::submit`], with a response time-out for this request only: setting the clock takes some meters 2 s.
+    ///
+    /// # Errors
+    /// As [`Session::submit`].
+    pub fn submit_within(
+        &mut self,
+        now_us: u64,
+        unit: u8,
+        request: &Request<'_>,
+        response_timeout_us: u32,
+    ) -> Result<TransactionId, SubmitError> {
         if self.is_busy() {
             return Err(SubmitError::Busy);
         }
@@ -190,7 +211,7 @@ impl Session {
         // Identifiers only tell neighbours apart, so they may start again.
         self.next_id = self.next_id.wrapping_add(1);
         let attempts_left = if request.is_read() { self.line.read_attempts.max(1) } else { 1 };
-        self.queue(now_us, Job { id, unit, expected: request.expectation(), attempts_left });
+        self.queue(now_us, Job { id, unit, expected: request.expectation(), attempts_left, response_timeout_us });
         Ok(id)
     }
 
@@ -252,11 +273,18 @@ impl Session {
         }
     }
 
+    /// Nothing of the frame that [`Session::poll_transmit`] gave has left, and nothing will: the link refused it.
+    pub fn not_transmitted(&mut self) {
+        if let State::Sending { job } = self.state {
+            self.end(job, End::NotTransmitted(NotTransmitted::LinkDown));
+        }
+    }
+
     /// The last byte of the request has left the line. The response time runs from here.
     pub fn transmitted(&mut self, now_us: u64) {
         let State::Sending { job } = self.state else { return };
         let deadline_us = now_us
-            .saturating_add(self.line.response_timeout_us.into())
+            .saturating_add(job.response_timeout_us.into())
             .saturating_add(self.reply_time_us(&job.expected))
             .saturating_add(self.line.quiet_us());
         let echo_pending = self.line.local_echo;
@@ -460,7 +488,7 @@ impl Session {
 
     /// When the latest possible reply to a request sent at `sent_us` has passed.
     fn last_reply_us(&self, sent_us: u64, job: &Job) -> u64 {
-        let longest = self.line.longest_response_us.max(self.line.response_timeout_us);
+        let longest = self.line.longest_response_us.max(job.response_timeout_us);
         sent_us.saturating_add(longest.into()).saturating_add(self.reply_time_us(&job.expected))
     }
 

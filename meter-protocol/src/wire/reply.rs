@@ -217,6 +217,31 @@ impl fmt::Display for ExceptionCode {
     }
 }
 
+impl Reply<'_> {
+    /// The same reply with its data moved into `room`, for a caller whose buffer outlives the frame.
+    ///
+    /// # Errors
+    /// [`EncodeError::BufferTooSmall`].
+    pub fn copy_to<'b>(&self, room: &'b mut [u8]) -> Result<Reply<'b>, EncodeError> {
+        let mut cursor = Cursor::new(room);
+        match *self {
+            Reply::Registers(Registers { function, address, bytes }) => {
+                cursor.put(bytes)?;
+                Ok(Reply::Registers(Registers { function, address, bytes: cursor.finish() }))
+            }
+            Reply::Written { function, address, value } => Ok(Reply::Written { function, address, value }),
+            Reply::Id(bytes) => {
+                cursor.put(bytes)?;
+                Ok(Reply::Id(cursor.finish()))
+            }
+            Reply::Vendor(VendorReply { refused, bytes }) => {
+                cursor.put(bytes)?;
+                Ok(Reply::Vendor(VendorReply { refused, bytes: cursor.finish() }))
+            }
+        }
+    }
+}
+
 impl<'a> Answer<'a> {
     /// Parses a PDU as the answer to `expected`.
     ///

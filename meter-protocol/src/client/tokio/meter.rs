@@ -1,0 +1,236 @@
+//! Typed calls of the client: one for each block of the meter.
+//!
+//! A write returns when the meter has answered. That it took effect is shown by reading back, which is the caller's
+//! to do: a sale by count and balance, settings by the prepay block, a switch by status word 1.
+
+use super::{Client, MeterError, ReplyBuffer, TransactError};
+use crate::acrel::{
+    BlockError, BuildError, Clock, Confirmed, DateTable, DayTable, DayTableNumber, DayTableReading, FirmwareVersion,
+    ForceMode, ForceState, MeterNumber, Model, MoneyOverwrite, PrepayBlock, Purchase, Realtime, RealtimeLayout,
+    Settings,
+};
+use crate::wire::{ExceptionCode, Registers, Reply, Request};
+use ::tokio::io::{AsyncRead, AsyncWrite};
+
+/// How long the reply to a clock setting may take: the vendor's tool waits 2 s before it looks.
+const CLOCK_RESPONSE_US: u32 = 2_500_000;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Holding registers, raw.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_registers<'b>(
+        &mut self,
+        unit: u8,
+        address: u16,
+        count: u16,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Registers<'b>, MeterError> {
+        let request = Request::read_holding(address, count)?;
+        self.registers(unit, &request, buffer).await
+    }
+
+    /// The realtime block in its usual layout: 03H @0200H, 48 registers.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_realtime(&mut self, unit: u8) -> Result<Realtime, MeterError> {
+        self.read_realtime_as(RealtimeLayout::FourRate, unit).await
+    }
+
+    /// The realtime block in the layout that [`Client::detect_layout`] found.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_realtime_as(&mut self, layout: RealtimeLayout, unit: u8) -> Result<Realtime, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let registers = self.registers(unit, &layout.request(), &mut buffer).await?;
+        Ok(Realtime::from_registers(layout, &registers)?)
+    }
+
+    /// Which layout the meter's firmware uses: asks for 72 registers; exception 02 or 03 means 48.
+    ///
+    /// # Errors
+    /// [`TransactError`] other than these exceptions.
+    pub async fn detect_layout(&mut self, unit: u8) -> Result<RealtimeLayout, TransactError> {
+        let mut buffer = ReplyBuffer::new();
+        match self.transact(unit, &RealtimeLayout::EightRate.request(), &mut buffer).await {
+            Ok(_) => Ok(RealtimeLayout::EightRate),
+            Err(TransactError::Exception(exception))
+                if [ExceptionCode::ILLEGAL_ADDRESS, ExceptionCode::ILLEGAL_VALUE].contains(&exception.code) =>
+            {
+                Ok(RealtimeLayout::FourRate)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The prepay block: 03H @0400H, 25 registers.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_prepay(&mut self, unit: u8) -> Result<PrepayBlock, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let registers = self.registers(unit, &PrepayBlock::READ, &mut buffer).await?;
+        Ok(PrepayBlock::from_registers(&registers)?)
+    }
+
+    /// Force mode and state: 03H @0057H, 2 registers.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_force(&mut self, unit: u8) -> Result<ForceState, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let registers = self.registers(unit, &ForceState::READ, &mut buffer).await?;
+        Ok(ForceState::from_registers(&registers)?)
+    }
+
+    /// The meter number: 03H @0043H, 3 registers.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_meter_number(&mut self, unit: u8) -> Result<MeterNumber, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let registers = self.registers(unit, &MeterNumber::READ, &mut buffer).await?;
+        Ok(MeterNumber::from_registers(&registers)?)
+    }
+
+    /// The firmware version: 11H.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_version(&mut self, unit: u8) -> Result<FirmwareVersion, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let reply = self.transact(unit, &FirmwareVersion::READ, &mut buffer).await?;
+        Ok(FirmwareVersion::from_reply(&reply)?)
+    }
+
+    /// Asks the unit for its model: the key to writes that differ between models, good for this connection.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn confirm_model(&mut self, unit: u8) -> Result<Confirmed<Model>, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let link = self.link();
+        let registers = self.registers(unit, &Model::READ, &mut buffer).await?;
+        Ok(Confirmed::from_reply(unit, link, &registers)?)
+    }
+
+    /// A day table, as raw slots.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_day_table(
+        &mut self,
+        model: &Confirmed<Model>,
+        number: DayTableNumber,
+    ) -> Result<DayTableReading, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let request = DayTableReading::read(model, number)?;
+        let registers = self.registers(model.unit(), &request, &mut buffer).await?;
+        Ok(DayTableReading::from_registers(&registers)?)
+    }
+
+    /// The date table, as raw entries.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn read_date_table(&mut self, model: &Confirmed<Model>) -> Result<DateTable, MeterError> {
+        let mut buffer = ReplyBuffer::new();
+        let registers = self.registers(model.unit(), &DateTable::read(model)?, &mut buffer).await?;
+        Ok(DateTable::from_registers(&registers)?)
+    }
+
+    /// Sends a sale, once. The caller has made it durable before, and reads count and balance afterwards, whatever
+    /// this returns. The raw bytes of the reply are had by [`Client::transact`].
+    ///
+    /// # Errors
+    /// [`TransactError`].
+    pub async fn sell(&mut self, unit: u8, sale: &Purchase) -> Result<(), TransactError> {
+        self.write(unit, &sale.request()).await
+    }
+
+    /// Sends settings. Read back with [`Client::read_prepay`].
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn write_settings(&mut self, unit: u8, settings: &Settings) -> Result<(), MeterError> {
+        Ok(self.write(unit, &settings.request()?).await?)
+    }
+
+    /// Overwrites money, once. Read back with [`Client::read_prepay`], whatever this returns.
+    ///
+    /// # Errors
+    /// [`MeterError`].
+    pub async fn overwrite_money(&mut self, unit: u8, money: &MoneyOverwrite) -> Result<(), MeterError> {
+        Ok(self.write(unit, &money.request()?).await?)
+    }
+
+    /// Writes force mode and state. Read back with [`Client::read_force`] and status word 1.
+    ///
+    /// # Errors
+    /// [`TransactError`].
+    pub async fn write_force(&mut self, unit: u8, mode: ForceMode) -> Result<(), TransactError> {
+        self.write(unit, &mode.request()).await
+    }
+
+    /// Sets the clock. Read back with [`Client::read_realtime`].
+    ///
+    /// # Errors
+    /// [`TransactError`].
+    pub async fn write_clock(&mut self, unit: u8, clock: &Clock) -> Result<(), TransactError> {
+        let patience_us = CLOCK_RESPONSE_US.max(self.session.line().response_timeout_us);
+        let mut buffer = ReplyBuffer::new();
+        self.transact_within(unit, &clock.frame().request(), patience_us, &mut buffer).await.map(|_| ())
+    }
+
+    /// Writes a day table at the address of the confirmed model. Read back with [`Client::read_day_table`].
+    ///
+    /// # Errors
+    /// [`MeterError`]; [`BuildError::Confirmation`] when the model was confirmed on another connection.
+    pub async fn write_day_table(
+        &mut self,
+        model: &Confirmed<Model>,
+        number: DayTableNumber,
+        table: &DayTable,
+    ) -> Result<(), MeterError> {
+        self.check_confirmation(model)?;
+        Ok(self.write(model.unit(), &table.request(model, number)?).await?)
+    }
+
+    /// Writes the date table at the address of the confirmed model. Read back with [`Client::read_date_table`].
+    ///
+    /// # Errors
+    /// [`MeterError`]; [`BuildError::Confirmation`] when the model was confirmed on another connection.
+    pub async fn write_date_table(&mut self, model: &Confirmed<Model>, table: &DateTable) -> Result<(), MeterError> {
+        self.check_confirmation(model)?;
+        Ok(self.write(model.unit(), &table.request(model)?).await?)
+    }
+
+    fn check_confirmation(&self, model: &Confirmed<Model>) -> Result<(), BuildError> {
+        let (unit, link) = (model.unit(), self.link());
+        if model.link() == link {
+            return Ok(());
+        }
+        Err(BuildError::Confirmation { confirmed_unit: unit, confirmed_link: model.link(), unit, link })
+    }
+
+    async fn write(&mut self, unit: u8, request: &Request<'_>) -> Result<(), TransactError> {
+        let mut buffer = ReplyBuffer::new();
+        self.transact(unit, request, &mut buffer).await.map(|_| ())
+    }
+
+    async fn registers<'b>(
+        &mut self,
+        unit: u8,
+        request: &Request<'_>,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Registers<'b>, MeterError> {
+        match self.transact(unit, request, buffer).await? {
+            Reply::Registers(registers) => Ok(registers),
+            // A read is only ever answered by registers; the session has checked it.
+            _ => Err(BlockError::Length { block: "registers", expected: 2, actual: 0 }.into()),
+        }
+    }
+}
