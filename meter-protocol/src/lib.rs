@@ -5,6 +5,7 @@
 //! | [`wire`] | what bytes make a frame, and does this frame answer that request? |
 //! | [`acrel`] | what do these registers mean, and how is a sale, a setting or a switch written? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
+//! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | `client` | drivers of the session (features) |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -35,6 +36,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod acrel;
+pub mod bus;
 #[cfg(feature = "tokio")]
 pub mod client;
 pub mod session;
