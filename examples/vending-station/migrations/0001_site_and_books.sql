@@ -68,12 +68,10 @@ CREATE TABLE event (
     UNIQUE (account, seq)
 );
 
--- The ledger's journal: one row an entry, chained by hash. `event` is the event that caused it.
+-- The ledger's journal: one row an entry, chained by hash. An entry's identity names the event that caused it.
 CREATE TABLE journal (
-    seq   BIGINT PRIMARY KEY,
-    event BIGINT NOT NULL REFERENCES event (id),
-    body  TEXT   NOT NULL,
-    hash  BLOB   NOT NULL
+    seq  BIGINT PRIMARY KEY,
+    body TEXT   NOT NULL
 );
 
 -- Projections of the same transaction: what the pages show ------------------------------------------------------
@@ -100,23 +98,22 @@ CREATE TABLE sale (
 );
 CREATE INDEX sale_by_account ON sale (account, id);
 
--- The order a money frame goes out on: the row is the intent, written before the first byte leaves.
+-- The order that a money frame goes out on: the row is the intent, written before the first byte leaves.
 CREATE TABLE outbox (
-    event   BIGINT PRIMARY KEY REFERENCES event (id),
-    account BIGINT NOT NULL,
-    kind    TEXT   NOT NULL,
-    body    TEXT   NOT NULL,
-    state   TEXT   NOT NULL CHECK (state IN ('open', 'done'))
+    sale         BIGINT PRIMARY KEY REFERENCES sale (id),
+    event        BIGINT NOT NULL REFERENCES event (id),
+    meter        BIGINT NOT NULL,
+    amount_minor BIGINT NOT NULL,
+    new_count    BIGINT NOT NULL,
+    state        TEXT   NOT NULL CHECK (state IN ('open', 'done'))
 );
-CREATE INDEX outbox_open ON outbox (account) WHERE state = 'open';
+CREATE INDEX outbox_open ON outbox (sale) WHERE state = 'open';
 
 -- What a money request was answered, for ever: the same key never moves money twice.
 CREATE TABLE idempotency (
-    key       TEXT   PRIMARY KEY,
-    body_hash BLOB   NOT NULL,
-    status    BIGINT NOT NULL,
-    answer    TEXT   NOT NULL,
-    utc_s     BIGINT NOT NULL
+    key    TEXT   PRIMARY KEY,
+    record TEXT   NOT NULL,
+    utc_s  BIGINT NOT NULL
 );
 
 -- Readings ------------------------------------------------------------------------------------------------------

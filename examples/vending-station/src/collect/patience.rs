@@ -1,0 +1,98 @@
+//! How long the collector waits and how often it asks. Intervals are world time; what a computer and a socket need has a
+//! floor in real time, so that a world whose days pass in minutes is polled as fast as it can be and not faster.
+
+use crate::clock::WorldClock;
+use meter_protocol::session::{CharFormat, LineConfig};
+use prepay_core::sale::SalePolicy;
+use std::time::Duration;
+
+/// A status is asked for this often (the page promises three minutes).
+const STATUS_EVERY: Duration = Duration::from_secs(170);
+/// No meter is asked more often than this for real.
+const STATUS_FLOOR: Duration = Duration::from_millis(500);
+/// A reply is waited for this long.
+const RESPONSE: Duration = Duration::from_secs(1);
+/// Below this a time-out would measure this computer.
+const RESPONSE_FLOOR: Duration = Duration::from_millis(80);
+/// A reply may still come this late, on top of the time-out.
+const LATE: Duration = Duration::from_secs(2);
+/// Below this a late reply of a loaded computer would be taken for another one's.
+const LATE_FLOOR: Duration = Duration::from_millis(40);
+/// The longest life of a frame between the station and a meter.
+const FRAME_LIFE: Duration = Duration::from_secs(5);
+/// Below this the gateways can't promise it.
+const FRAME_LIFE_FLOOR: Duration = Duration::from_millis(200);
+/// A meter that is silent for longer has lost contact.
+const LOST_AFTER: Duration = Duration::from_secs(600);
+/// For real, at least this.
+const LOST_FLOOR: Duration = Duration::from_secs(5);
+/// A connection that failed is tried again after this.
+const RECONNECT: Duration = Duration::from_secs(2);
+const RECONNECT_FLOOR: Duration = Duration::from_millis(100);
+
+/// All waiting times of the collector at one world speed.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    clock: WorldClock,
+    paced: bool,
+}
+
+impl Patience {
+    /// Waiting times for this clock. `paced`: the lines take the time that their baud rate needs.
+    pub fn new(clock: WorldClock, paced: bool) -> Self {
+        Self { clock, paced }
+    }
+
+    /// World time between two polls of a meter, µs.
+    pub fn status_every_us(&self) -> u64 {
+        self.world_us(self.clock.real(STATUS_EVERY, STATUS_FLOOR))
+    }
+
+    /// World seconds after which a status is stale: a poll and its repetition, both late.
+    pub fn stale_after_s(&self) -> i64 {
+        let polls = i64::try_from(self.status_every_us().saturating_mul(4) / 1_000_000).unwrap_or(i64::MAX);
+        if self.clock.speed() == 1 { crate::store::read::STALE_AFTER_S } else { polls.max(crate::store::read::STALE_AFTER_S) }
+    }
+
+    /// World time after which a silent meter has lost contact, µs.
+    pub fn lost_after_us(&self) -> u64 {
+        self.world_us(self.clock.real(LOST_AFTER, LOST_FLOOR))
+    }
+
+    /// Real time before a failed connection is tried again.
+    pub fn reconnect(&self) -> Duration {
+        self.clock.real(RECONNECT, RECONNECT_FLOOR)
+    }
+
+    /// How long a frame can live, for real: what the virtual gateways promise.
+    pub fn frame_life(&self) -> Duration {
+        self.clock.real(FRAME_LIFE, FRAME_LIFE_FLOOR)
+    }
+
+    /// The session's times, which are real.
+    pub fn line(&self, baud: u32) -> LineConfig {
+        let response = self.clock.real(RESPONSE, RESPONSE_FLOOR);
+        let late = self.clock.real(LATE, LATE_FLOOR);
+        let line = if self.paced { LineConfig::rtu(baud, CharFormat::N8_1) } else { LineConfig::rtu_unpaced() };
+        line.with_response_timeout_us(micros(response)).with_longest_response_us(micros(response + late))
+    }
+
+    /// How sales wait and repeat. The core counts world milliseconds.
+    pub fn sale(&self) -> SalePolicy {
+        let world_ms = |world, floor| self.world_us(self.clock.real(world, floor)) / 1000;
+        SalePolicy {
+            frame_life_ms: world_ms(FRAME_LIFE, FRAME_LIFE_FLOOR),
+            probe_first_ms: world_ms(Duration::from_secs(1), Duration::from_millis(50)),
+            probe_max_ms: world_ms(Duration::from_secs(60), Duration::from_secs(1)),
+            ..SalePolicy::DEFAULT
+        }
+    }
+
+    fn world_us(&self, real: Duration) -> u64 {
+        u64::try_from(real.as_micros()).unwrap_or(u64::MAX).saturating_mul(self.clock.speed().into())
+    }
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}

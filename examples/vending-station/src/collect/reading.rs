@@ -1,0 +1,88 @@
+//! From a realtime block to a reading of the core: units change here and nowhere else.
+
+use crate::{local_time, store::books::Poll};
+use meter_protocol::acrel::{Line, Profile, Realtime, Unsettled};
+use prepay_core::{
+    id::{AccountId, MeterNumber},
+    money::Money,
+    reading::{Force, MeterFlags, MeterReading, Rates, Registers, TooManyRates},
+    time::Now,
+};
+
+/// A block that can't be billed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadingError {
+    /// The ratios are not 1 and nobody has settled what the registers count.
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
+    /// More rates than the core takes.
+    #[error(transparent)]
+    Rates(#[from] TooManyRates),
+}
+
+/// What the core needs of a block.
+///
+/// # Errors
+/// [`ReadingError::Unsettled`] for a meter with transformer ratios on a site where the bench test was not made.
+pub fn reading(
+    block: &Realtime,
+    meter: MeterNumber,
+    profile: &Profile,
+    taken: Now,
+) -> Result<MeterReading, ReadingError> {
+    let factor = u64::from(block.energy_factor(profile)?);
+    let energy = &block.energy;
+    // A register has 32 bits and the factor another 32: the product fits.
+    let scaled = |centi_kwh: u32| u64::from(centi_kwh) * factor;
+    let rates = [energy.spike_centikwh, energy.peak_centikwh, energy.flat_centikwh, energy.valley_centikwh];
+    let mut rates = rates.map(scaled).to_vec();
+    rates.extend(energy.deep_valley_centikwh.map(scaled));
+    Ok(MeterReading {
+        meter,
+        purchase_count: block.purchase_count,
+        balance: Money::from_minor(block.remaining_minor.into()),
+        energy: Registers { total_centi_kwh: scaled(energy.total_centikwh), rates: Rates::new(&rates)? },
+        relay_closed: block.status_1.relay_closed(),
+        force: match (block.status_1.forced(), block.status_1.forced_closed(Line::L1)) {
+            (false, _) => Force::Automatic,
+            (true, true) => Force::On,
+            (true, false) => Force::Off,
+        },
+        flags: MeterFlags {
+            alarm_1: block.status_1.alarm_1(),
+            alarm_2: block.status_1.alarm_2(),
+            arrears: block.status_1.arrears(),
+            overload: block.status_1.overload(),
+            fault: block.status_1.fault(),
+        },
+        prepaid_enabled: block.status_2.prepaid_enabled(),
+        taken,
+    })
+}
+
+/// A poll to be stored.
+pub fn poll(
+    block: &Realtime,
+    reading: MeterReading,
+    account: Option<AccountId>,
+    settle: bool,
+    utc_offset_min: i32,
+) -> Poll {
+    Poll {
+        account,
+        power_w: block.active_power_total_w.into(),
+        voltage_dv: block.voltage_decivolt[0].into(),
+        status: [block.status_1.0, block.status_2.0],
+        clock_drift_s: clock_drift_s(block, reading.taken.utc_s, utc_offset_min),
+        reading,
+        settle,
+    }
+}
+
+/// The meter's clock less ours in seconds; none if the meter shows no valid time.
+pub fn clock_drift_s(block: &Realtime, now_utc_s: i64, utc_offset_min: i32) -> Option<i64> {
+    let clock = block.clock.ok()?;
+    let shown = chrono::NaiveDate::from_ymd_opt(clock.year().into(), clock.month().into(), clock.day().into())?
+        .and_hms_opt(clock.hour().into(), clock.minute().into(), clock.second().into())?;
+    Some(local_time::to_utc_s(shown, utc_offset_min)? - now_utc_s)
+}
