@@ -1,4 +1,4 @@
-//! Prepaid electricity accounts: double-entry ledger, sales closed by meter evidence, balance, alarm and relay state machines. no_std, deterministic.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -21,3 +21,20 @@
         clippy::disallowed_methods,
     )
 )]
+
+extern crate alloc;
+
+pub mod account;
+pub mod credit;
+pub mod finding;
+pub mod id;
+pub mod ledger;
+pub mod money;
+pub mod persist;
+pub mod reading;
+pub mod reconcile;
+pub mod relay;
+pub mod sale;
+pub mod settlement;
+pub mod status;
+pub mod time;

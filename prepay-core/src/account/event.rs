@@ -1,0 +1,486 @@
+//! What has happened to an account. Names and fields are stable: stored events are read for ever.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{OpenMode, SupplyOrder};
+use super::terms::{MeterTerms, Terms};
+use crate::finding::{Finding, FindingKind};
+use crate::id::{AccountId, ChannelId, MeterNumber, OperatorId, Reason, SaleId};
+use crate::ledger::TransferId;
+use crate::money::Money;
+use crate::relay::{Decided, StandingOrder};
+use crate::sale::{Evidence, Next, Proof, SendOutcome, VoidCause, VoidRequest};
+use crate::settlement::{BadRegister, MeterPrices, PricerState, Usage};
+use crate::status::{Credit, Link, Load};
+
+/// One stored event of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Whose.
+    pub account: AccountId,
+    /// Its place in the account's stream, from 1.
+    pub seq: u64,
+    /// When it was decided, UTC seconds.
+    pub utc_s: i64,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Fact {
+    /// The account was opened.
+    Opened {
+        /// The terms.
+        terms: Terms,
+        /// Its meters.
+        meters: Vec<MeterOpening>,
+        /// Credit at the station from before, minor units.
+        station_credit: Money,
+    },
+    /// Other terms.
+    TermsChanged {
+        /// The new terms.
+        terms: Terms,
+    },
+    /// Other knowledge about a meter.
+    MeterTermsChanged {
+        /// The new terms.
+        terms: MeterTerms,
+    },
+    /// The prices of a meter were read back.
+    PricesConfirmed {
+        /// The meter.
+        meter: MeterNumber,
+        /// Its prices.
+        prices: MeterPrices,
+    },
+    /// A meter is heard, or not.
+    LinkChanged {
+        /// The meter.
+        meter: MeterNumber,
+        /// Before.
+        from: Link,
+        /// Now.
+        to: Link,
+    },
+    /// Consumption was booked.
+    Settled(Settled),
+    /// Credit has crossed a level.
+    CreditChanged {
+        /// The meter whose reading showed it; with the purse in the meter also whose purse it is. `None` when no
+        /// reading did (a payment).
+        meter: Option<MeterNumber>,
+        /// Before.
+        from: Credit,
+        /// Now.
+        to: Credit,
+        /// Credit at that moment, minor units.
+        available: Money,
+        /// Of that, charges of this meter that were not booked yet, minor units.
+        accrued: Money,
+    },
+    /// A customer has paid for credit that goes into a meter.
+    SaleRequested {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// How much, minor units.
+        amount: Money,
+        /// How it was paid.
+        payment: Payment,
+        /// Who sold it.
+        operator: OperatorId,
+    },
+    /// A customer has paid for credit that the station keeps: done at once.
+    StationSaleMade {
+        /// The sale.
+        sale: SaleId,
+        /// How much, minor units.
+        amount: Money,
+        /// How it was paid.
+        channel: ChannelId,
+        /// Who sold it.
+        operator: OperatorId,
+    },
+    /// The intent: from here on a purchase frame may leave.
+    SaleBegun {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// How much, minor units.
+        amount: Money,
+        /// What the meter showed in the same bus slot.
+        before: Evidence,
+        /// The count that the frame writes.
+        new_count: u16,
+        /// The hold on the customer's money.
+        hold: TransferId,
+    },
+    /// What the sender knows about a frame.
+    SaleSent {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What it knows.
+        outcome: SendOutcome,
+    },
+    /// A read-back failed.
+    SaleUnknown {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// How many in a row, this one included.
+        failures: u16,
+    },
+    /// The meter shows the count as before.
+    SaleNotApplied {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What follows. Sending again counts as one more frame from here on.
+        next: Next,
+        /// The meter may add the frame a second time if the frame life was underestimated.
+        residual_risk: bool,
+    },
+    /// The connection is closed, the wait runs.
+    SaleFenceClosed {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// When, on the monotonic clock of that run of the process.
+        mono_ms: u64,
+    },
+    /// An operator wants the money back.
+    SaleVoidRequested {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Who and why.
+        request: VoidRequest,
+    },
+    /// The meter has the credit.
+    SaleApplied {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// How much, minor units.
+        amount: Money,
+        /// The hold that is posted.
+        hold: TransferId,
+        /// The count that the meter shows.
+        count: u16,
+        /// How sure it is.
+        proof: Proof,
+    },
+    /// The meter does not have the credit and will not get it; the money is the customer's again.
+    SaleVoided {
+        /// The sale.
+        sale: SaleId,
+        /// The meter.
+        meter: MeterNumber,
+        /// How much, minor units.
+        amount: Money,
+        /// The hold that is freed; `None` when the sale had not begun.
+        hold: Option<TransferId>,
+        /// Why.
+        cause: VoidCause,
+    },
+    /// The meter shows what nobody here did.
+    MeterQuarantined {
+        /// The meter.
+        meter: MeterNumber,
+        /// What was seen.
+        reason: QuarantineReason,
+        /// What the meter showed.
+        shown: Evidence,
+    },
+    /// An operator has explained it.
+    QuarantineReleased {
+        /// The meter.
+        meter: MeterNumber,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+        /// The new base.
+        accepted: Evidence,
+        /// Writes that were not ours, as far as the count tells.
+        foreign_writes: u16,
+        /// What the meter holds above what the books explain, minor units: goes to suspense. May be negative.
+        to_suspense: Money,
+    },
+    /// An operator gave an order about supply.
+    SupplyOrdered {
+        /// The meter.
+        meter: MeterNumber,
+        /// What.
+        order: SupplyOrder,
+        /// Who, why, until when.
+        standing: StandingOrder,
+    },
+    /// An order about supply has ended.
+    SupplyOrderLifted {
+        /// The meter.
+        meter: MeterNumber,
+        /// Which.
+        order: SupplyOrder,
+        /// How.
+        lifted: Lifted,
+    },
+    /// People work here.
+    LockOutPlaced {
+        /// The meter.
+        meter: MeterNumber,
+        /// Who and why.
+        standing: StandingOrder,
+    },
+    /// They are done.
+    LockOutLifted {
+        /// The meter.
+        meter: MeterNumber,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Shed, or not any more.
+    ShedChanged {
+        /// The meter.
+        meter: MeterNumber,
+        /// Now.
+        shed: bool,
+    },
+    /// Friendly hours have begun or ended.
+    FriendlyHoursChanged {
+        /// The meter.
+        meter: MeterNumber,
+        /// Now.
+        on: bool,
+    },
+    /// Another rule decides on the relay. A new version is to be written to the meter; the same version only has
+    /// another cause.
+    RelayDesired {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order's version.
+        version: u32,
+        /// What, and by which rule.
+        decided: Decided,
+        /// Written again at the earliest at this time, UTC seconds.
+        retry_at_utc_s: i64,
+    },
+    /// The order was written.
+    RelayWritten {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order's version.
+        version: u32,
+    },
+    /// The order is not shown and is written again.
+    RelayRetried {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order's version.
+        version: u32,
+        /// How often it was written again.
+        attempts: u16,
+        /// Again at the earliest at this time, UTC seconds.
+        retry_at_utc_s: i64,
+    },
+    /// A read-back shows the order.
+    RelayConfirmed {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order's version.
+        version: u32,
+    },
+    /// The relay has moved.
+    RelayMoved {
+        /// The meter.
+        meter: MeterNumber,
+        /// Whether it passes current now.
+        closed: bool,
+    },
+    /// The supply is cut for lack of credit, seen on the meter.
+    CutVerified {
+        /// The meter.
+        meter: MeterNumber,
+        /// The meter did it by itself while it could not be heard.
+        autonomous: bool,
+    },
+    /// The supply is back after a cut, seen on the meter.
+    RestoreVerified {
+        /// The meter.
+        meter: MeterNumber,
+        /// The meter did it by itself while it could not be heard.
+        autonomous: bool,
+    },
+    /// The meter tripped on overload, or is back.
+    LoadChanged {
+        /// The meter.
+        meter: MeterNumber,
+        /// Now.
+        to: Load,
+    },
+    /// A disagreement was seen; it becomes a finding if it lasts.
+    DisagreementSeen {
+        /// The meter.
+        meter: MeterNumber,
+        /// What kind.
+        kind: FindingKind,
+    },
+    /// It has lasted.
+    FindingRaised {
+        /// The meter.
+        meter: MeterNumber,
+        /// What.
+        finding: Finding,
+    },
+    /// It is over.
+    FindingCleared {
+        /// The meter.
+        meter: MeterNumber,
+        /// What kind.
+        kind: FindingKind,
+    },
+}
+
+/// A meter as it was when the account was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterOpening {
+    /// What is known about it.
+    pub terms: MeterTerms,
+    /// How it began.
+    pub mode: OpenMode,
+    /// What it showed.
+    pub shown: Evidence,
+    /// Its relay passed current.
+    pub relay_closed: bool,
+}
+
+/// How a customer pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payment {
+    /// Now, through a channel.
+    Channel(ChannelId),
+    /// With money that the station holds for the customer already (after a voided sale).
+    Purse,
+}
+
+/// Booked consumption of one meter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The meter.
+    pub meter: MeterNumber,
+    /// It left the purse in the meter; else the customer's purse at the station.
+    pub in_meter: bool,
+    /// The reading it was booked by: the base of the next one.
+    pub shown: Evidence,
+    /// The energy.
+    pub usage: Usage,
+    /// The tariff's charge, tax included, minor units.
+    pub charge: Money,
+    /// The tax in it, minor units.
+    pub tax: Money,
+    /// What left the purse, minor units: the fall of the meter's balance, or the charge.
+    pub booked: Money,
+    /// Where `booked − charge` goes.
+    pub difference: DifferenceKind,
+    /// The version of the tariff.
+    pub tariff_version: u32,
+    /// Where pricing stands now.
+    pub pricer: PricerState,
+}
+
+impl Settled {
+    /// `booked − charge`, minor units.
+    ///
+    /// # Errors
+    /// [`crate::money::MoneyError::Overflow`] when it does not fit.
+    pub const fn difference_amount(&self) -> Result<Money, crate::money::MoneyError> {
+        self.booked.minus(self.charge)
+    }
+}
+
+/// What a difference between a meter and the tariff is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// Rounding: at most one minor unit for each priced register. Goes to `meter_rounding`.
+    Rounding,
+    /// More than that: the meter deducts by another price. Goes to `price_lag` and is a finding.
+    PriceLag,
+}
+
+/// Why a meter is quarantined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum QuarantineReason {
+    /// One write more than ours, of another amount than the open sale, or without one.
+    ForeignWrite {
+        /// How far the balance is off, minor units.
+        off_by: Money,
+    },
+    /// Several writes that are not ours.
+    UnexplainedWrites {
+        /// How many.
+        writes: u16,
+    },
+    /// The purchase count is lower than it was.
+    CountWentBack {
+        /// What it shows.
+        shown: u16,
+    },
+    /// Another meter answers at this place.
+    OtherMeter {
+        /// Its number.
+        shown: MeterNumber,
+    },
+    /// The balance is higher than the books explain, with the count as it was.
+    BalanceRose {
+        /// By how much, minor units.
+        by: Money,
+    },
+    /// A register stepped back or jumped.
+    Register(BadRegister),
+}
+
+/// What became of an open sale on a quarantined meter, in the operator's judgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleResolution {
+    /// The meter has the credit.
+    Applied,
+    /// It does not; the money goes back to the customer's purse.
+    NotApplied,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lifted {
+    /// Its time was over.
+    Lapsed,
+    /// Somebody ended it.
+    By {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+}

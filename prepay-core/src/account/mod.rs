@@ -1,0 +1,36 @@
+//! One customer's account: its meters, its money, its supply. State is a fold of events.
+//!
+//! ```text
+//! command ──► decide ──► events + withheld effects ──► store ──► apply ──► release effects
+//! ```
+//!
+//! [`Account::decide`] refuses or answers with events and sealed effects, and changes nothing. The caller stores the
+//! events (and the ledger entries of [`postings`]) in one transaction, applies them, and opens the effects with the
+//! receipt. After a crash [`Account::rebuild`] folds the stored events, and [`Account::resume`] says what to do next.
+
+mod apply;
+mod command;
+mod decide;
+mod draft;
+mod effect;
+mod event;
+mod observe;
+mod opening;
+mod orders;
+mod posting;
+mod refusal;
+mod sales;
+mod settle;
+mod state;
+mod terms;
+
+pub use command::{Command, MeterTakeOver, OpenMode, ReadBack, SupplyOrder};
+pub use draft::Decision;
+pub use effect::{Effect, Notice};
+pub use event::{
+    DifferenceKind, Event, Fact, Lifted, MeterOpening, Payment, QuarantineReason, SaleResolution, Settled,
+};
+pub use posting::postings;
+pub use refusal::{ApplyError, Refusal};
+pub use state::{Account, DriftCount, MeterState, Quarantine, Suspicion};
+pub use terms::{MeterTerms, Purse, Terms, TermsError};

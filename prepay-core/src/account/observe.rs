@@ -1,0 +1,302 @@
+//! What a poll means: contact, evidence, credit, relay, disagreements.
+
+use super::draft::Draft;
+use super::event::{Fact, QuarantineReason};
+use super::refusal::Refusal;
+use super::terms::Purse;
+use super::{orders, sales, settle};
+use crate::finding::{Finding, FindingKind};
+use crate::id::MeterNumber;
+use crate::money::Money;
+use crate::reading::{Force, MeterReading};
+use crate::sale::{Evidence, Phase};
+use crate::settlement::{PriceRequest, Pricer};
+use crate::status::{Link, Load};
+
+pub(super) fn observe(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    take_in(draft, meter, reading, pricer)?;
+    assess(draft, meter, reading, pricer)
+}
+
+/// Order in time, contact, and what the reading says about money.
+pub(super) fn take_in(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    check_time(draft, meter, reading)?;
+    touch(draft, meter)?;
+    let state = draft.meter(meter)?;
+    if state.quarantine().is_some() {
+        return Ok(());
+    }
+    if reading.meter != meter {
+        return quarantine(draft, meter, QuarantineReason::OtherMeter { shown: reading.meter }, reading);
+    }
+    if draft.terms()?.purse == Purse::AtStation {
+        // The credit in such a meter is not used; its count says nothing about money.
+        return Ok(());
+    }
+    let begun = state.sale().is_some_and(|sale| sale.begun.is_some());
+    let advanced = reading.purchase_count.wrapping_sub(state.count());
+    match advanced {
+        // With a sale under way a poll may be older than the frame: only a read-back says "not applied".
+        0 => {
+            let rise = reading.balance.minus(state.purse())?;
+            if rise.is_positive() {
+                quarantine(draft, meter, QuarantineReason::BalanceRose { by: rise }, reading)
+            } else {
+                Ok(())
+            }
+        }
+        _ if begun => sales::conclude(draft, meter, reading, pricer),
+        1 => {
+            let off_by = reading.balance.minus(state.purse())?;
+            quarantine(draft, meter, QuarantineReason::ForeignWrite { off_by }, reading)
+        }
+        writes if writes < 0x8000 => quarantine(draft, meter, QuarantineReason::UnexplainedWrites { writes }, reading),
+        _ => {
+            let shown = reading.purchase_count;
+            quarantine(draft, meter, QuarantineReason::CountWentBack { shown }, reading)
+        }
+    }
+}
+
+/// A reading counts once, in the order in which it was taken, and not before it was taken.
+pub(super) fn check_time(draft: &Draft<'_>, meter: MeterNumber, reading: &MeterReading) -> Result<(), Refusal> {
+    let (taken_mono_ms, now_mono_ms) = (reading.taken.mono_ms, draft.now.mono_ms);
+    if taken_mono_ms > now_mono_ms {
+        return Err(Refusal::ReadingFromFuture { taken_mono_ms, now_mono_ms });
+    }
+    match draft.meter(meter)?.marks.latest_reading_ms {
+        Some(latest_mono_ms) if taken_mono_ms < latest_mono_ms => {
+            Err(Refusal::ReadingOlder { taken_mono_ms, latest_mono_ms })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The meter was heard. Remembers whether it had been lost, for [`assess`] of the same decision.
+fn touch(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
+    let from = draft.meter(meter)?.link();
+    if from != Link::Fresh {
+        draft.push(Fact::LinkChanged { meter, from, to: Link::Fresh })?;
+        draft.heard_again = true;
+    }
+    Ok(())
+}
+
+pub(super) fn quarantine(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reason: QuarantineReason,
+    reading: &MeterReading,
+) -> Result<(), Refusal> {
+    draft.push(Fact::MeterQuarantined { meter, reason, shown: Evidence::from(reading) })?;
+    Ok(())
+}
+
+/// Credit, lapsed orders, relay and disagreements after the money part of a reading.
+pub(super) fn assess(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    if reading.meter != meter {
+        // What another meter shows says nothing about this one.
+        return Ok(());
+    }
+    if draft.meter(meter)?.quarantine().is_none() {
+        match draft.terms()?.purse {
+            Purse::InMeter => assess_meter_credit(draft, meter, reading.balance)?,
+            Purse::AtStation => assess_accrued(draft, meter, reading, pricer)?,
+        }
+    }
+    orders::lapse(draft, meter)?;
+    orders::refresh(draft, meter)?;
+    assess_supply(draft, meter, reading)
+}
+
+/// The first reading of an opened account.
+pub(super) fn assess_opening(draft: &mut Draft<'_>, reading: &MeterReading) -> Result<(), Refusal> {
+    if draft.terms()?.purse == Purse::InMeter {
+        assess_meter_credit(draft, reading.meter, reading.balance)?;
+    }
+    assess_supply(draft, reading.meter, reading)
+}
+
+fn assess_meter_credit(draft: &mut Draft<'_>, meter: MeterNumber, balance: Money) -> Result<(), Refusal> {
+    let from = draft.meter(meter)?.credit;
+    let to = draft.terms()?.levels.level(from, balance);
+    if from != to {
+        let (meter, available, accrued) = (Some(meter), balance, Money::ZERO);
+        draft.push(Fact::CreditChanged { meter, from, to, available, accrued })?;
+    }
+    Ok(())
+}
+
+/// Credit at the station less what the reading adds to the bill.
+fn assess_accrued(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let Some(usage) = settle::usage_since_settled(draft, meter, reading)? else { return Ok(()) };
+    let terms = *draft.terms()?;
+    let state = draft.meter(meter)?;
+    let accrued = if usage.is_zero() {
+        Money::ZERO
+    } else {
+        let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
+        Money::quantise(pricer.cumulative(&request)?, terms.currency)?.amount.minus(state.charged)?
+    };
+    let account = draft.account();
+    let of_others = account.meters().iter().filter(|other| other.number() != meter).map(|other| other.accrued);
+    let available = account.purse().minus(Money::sum(of_others)?)?.minus(accrued)?;
+    let from = account.credit;
+    let to = terms.levels.level(from, available);
+    if from != to {
+        draft.push(Fact::CreditChanged { meter: Some(meter), from, to, available, accrued })?;
+        refresh_all(draft)?;
+    }
+    Ok(())
+}
+
+/// Credit at the station after a payment: what was accrued when it was looked at last still counts.
+pub(super) fn assess_purse(draft: &mut Draft<'_>) -> Result<(), Refusal> {
+    let account = draft.account();
+    let accrued = Money::sum(account.meters().iter().map(|meter| meter.accrued))?;
+    let available = account.purse().minus(accrued)?;
+    let from = account.credit;
+    let to = draft.terms()?.levels.level(from, available);
+    if from != to {
+        draft.push(Fact::CreditChanged { meter: None, from, to, available, accrued: Money::ZERO })?;
+        refresh_all(draft)?;
+    }
+    Ok(())
+}
+
+fn refresh_all(draft: &mut Draft<'_>) -> Result<(), Refusal> {
+    let mut index = 0_usize;
+    while let Some(meter) = draft.account().meters().get(index).map(super::MeterState::number) {
+        orders::refresh(draft, meter)?;
+        index = index.saturating_add(1);
+    }
+    Ok(())
+}
+
+fn assess_supply(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReading) -> Result<(), Refusal> {
+    let state = draft.meter(meter)?;
+    let (closed, load) = (state.relay_closed, state.load);
+    if closed != Some(reading.relay_closed) {
+        draft.push(Fact::RelayMoved { meter, closed: reading.relay_closed })?;
+    }
+    let now_load = if reading.flags.overload && !reading.relay_closed { Load::Tripped } else { Load::Normal };
+    if load != now_load {
+        draft.push(Fact::LoadChanged { meter, to: now_load })?;
+    }
+    orders::follow(draft, meter, reading)?;
+    verify_cut(draft, meter, reading)?;
+    disagreements(draft, meter, reading)
+}
+
+/// Whether lack of credit explains an open relay, and whether supply came back after it.
+fn verify_cut(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReading) -> Result<(), Refusal> {
+    let terms = *draft.terms()?;
+    let autonomous = draft.heard_again && terms.purse == Purse::InMeter;
+    let state = draft.meter(meter)?;
+    let without_credit = match terms.purse {
+        Purse::InMeter => reading.force == Force::Automatic && reading.balance <= terms.levels.cut_at(),
+        Purse::AtStation => {
+            let order = state.order();
+            order.confirmed && order.decided.force == Force::Off && order.decided.cause == crate::relay::Cause::Arrears
+        }
+    };
+    if !state.is_cut() && !reading.relay_closed && without_credit {
+        draft.push(Fact::CutVerified { meter, autonomous })?;
+    } else if state.is_cut() && reading.relay_closed {
+        draft.push(Fact::RestoreVerified { meter, autonomous })?;
+    }
+    Ok(())
+}
+
+/// What the meter shows against what it should show. Only clear cases: a balance at a threshold is left alone.
+fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReading) -> Result<(), Refusal> {
+    let terms = *draft.terms()?;
+    let in_meter = terms.purse == Purse::InMeter;
+    let state = draft.meter(meter)?;
+    let order = *state.order();
+    let (closed, balance) = (reading.relay_closed, reading.balance);
+    let automatic = reading.force == Force::Automatic;
+    let cut_at = terms.levels.cut_at();
+    let prepaid = in_meter && automatic && reading.prepaid_enabled;
+
+    let not_cut = prepaid && balance < cut_at && closed;
+    let has_credit = if in_meter { balance > cut_at } else { true };
+    let not_restored = automatic && has_credit && !closed && !reading.flags.overload;
+    let flag = reading.flags.arrears;
+    let arrears_flag = in_meter && ((flag && balance > Money::ZERO) || (!flag && balance < cut_at));
+    let other_force = order.confirmed && reading.force != order.decided.force;
+    let relay_open_when_on = reading.force == Force::On && !closed && !reading.flags.overload;
+    let relay_closed_when_off = reading.force == Force::Off && closed;
+    let prepaid_wrong = reading.prepaid_enabled != in_meter;
+
+    let found = [
+        (FindingKind::NotCut, not_cut.then_some(Finding::NotCut)),
+        (FindingKind::NotRestored, not_restored.then_some(Finding::NotRestored)),
+        (FindingKind::ArrearsFlag, arrears_flag.then_some(Finding::ArrearsFlag { flag, balance })),
+        (
+            FindingKind::Force,
+            other_force.then_some(Finding::Force { desired: order.decided.force, reported: reading.force }),
+        ),
+        (
+            FindingKind::Relay,
+            (relay_open_when_on || relay_closed_when_off).then_some(Finding::Relay { force: reading.force, closed }),
+        ),
+        (
+            FindingKind::PrepaidFunction,
+            prepaid_wrong.then_some(Finding::PrepaidFunction { enabled: reading.prepaid_enabled }),
+        ),
+    ];
+    for (kind, finding) in found {
+        note(draft, meter, kind, finding)?;
+    }
+    Ok(())
+}
+
+/// A disagreement is seen first, reported when it has lasted, and cleared when it is over.
+fn note(draft: &mut Draft<'_>, meter: MeterNumber, kind: FindingKind, finding: Option<Finding>) -> Result<(), Refusal> {
+    let grace_s = i64::from(draft.terms()?.grace_s);
+    let known = draft.meter(meter)?.suspicions().iter().find(|suspicion| suspicion.kind == kind).copied();
+    match (known, finding) {
+        (None, Some(_)) => draft.push(Fact::DisagreementSeen { meter, kind })?,
+        (Some(suspicion), Some(finding))
+            if !suspicion.raised && draft.now.utc_s.saturating_sub(suspicion.since_utc_s) >= grace_s =>
+        {
+            draft.push(Fact::FindingRaised { meter, finding })?;
+            if kind == FindingKind::Force {
+                orders::reassert(draft, meter)?;
+            }
+        }
+        (Some(_), None) => draft.push(Fact::FindingCleared { meter, kind })?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether a reading taken at `taken_mono_ms` is behind the fence of the open sale.
+pub(super) fn behind_fence(draft: &Draft<'_>, meter: MeterNumber, taken_mono_ms: u64) -> Result<bool, Refusal> {
+    let life_ms = draft.terms()?.sale.frame_life_ms;
+    let state = draft.meter(meter)?;
+    let fencing = state.sale().is_some_and(|sale| matches!(sale.phase, Phase::Fencing { .. }));
+    let closed = state.marks.fence_closed_ms;
+    Ok(fencing && closed.is_some_and(|closed| taken_mono_ms.saturating_sub(closed) > life_ms))
+}

@@ -1,0 +1,74 @@
+//! Opening an account: what the meters show becomes the first state of the books.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::command::{MeterTakeOver, OpenMode};
+use super::draft::Draft;
+use super::event::{Fact, MeterOpening};
+use super::refusal::Refusal;
+use super::state::Account;
+use super::terms::{Purse, Terms};
+use super::{observe, orders};
+use crate::money::Money;
+use crate::reading::MeterReading;
+use crate::sale::Evidence;
+use crate::settlement::RegisterLimits;
+use crate::status::Service;
+
+pub(super) fn open(
+    draft: &mut Draft<'_>,
+    terms: &Terms,
+    meters: &[MeterTakeOver],
+    station_credit: Money,
+) -> Result<(), Refusal> {
+    let found = draft.account().service;
+    if found != Service::NotOpened {
+        return Err(Refusal::Service { found, needed: Service::NotOpened });
+    }
+    terms.check()?;
+    let distinct = meters.iter().map(|meter| meter.terms.meter).collect::<BTreeSet<_>>().len();
+    if meters.is_empty() || meters.len() > Account::MAX_METERS || distinct != meters.len() {
+        return Err(Refusal::Meters { meters: meters.len(), distinct, max: Account::MAX_METERS });
+    }
+    if terms.purse == Purse::InMeter && !station_credit.is_zero() {
+        return Err(Refusal::OpeningCredit { field: "station_credit", value: station_credit });
+    }
+    let mut openings = Vec::with_capacity(meters.len());
+    for meter in meters {
+        openings.push(opening_of(meter, terms.purse)?);
+    }
+    draft.push(Fact::Opened { terms: *terms, meters: openings, station_credit })?;
+    if terms.purse == Purse::AtStation {
+        observe::assess_purse(draft)?;
+    }
+    for meter in meters {
+        observe::assess_opening(draft, &meter.reading)?;
+        orders::refresh(draft, meter.terms.meter)?;
+    }
+    Ok(())
+}
+
+fn opening_of(meter: &MeterTakeOver, purse: Purse) -> Result<MeterOpening, Refusal> {
+    let MeterTakeOver { terms, mode, reading } = meter;
+    terms.check()?;
+    if reading.meter != terms.meter {
+        return Err(Refusal::OtherMeter { meter: terms.meter, shown: reading.meter });
+    }
+    if *mode == OpenMode::Fresh && purse == Purse::InMeter && !reading.balance.is_zero() {
+        return Err(Refusal::OpeningCredit { field: "balance of a fresh meter", value: reading.balance });
+    }
+    check_registers(reading, &terms.registers)?;
+    Ok(MeterOpening { terms: *terms, mode: *mode, shown: Evidence::from(reading), relay_closed: reading.relay_closed })
+}
+
+fn check_registers(reading: &MeterReading, limits: &RegisterLimits) -> Result<(), Refusal> {
+    let modulus = limits.modulus_centi_kwh;
+    let values = core::iter::once(&reading.energy.total_centi_kwh).chain(reading.energy.rates.as_slice());
+    for (register, value) in (0_u8..).zip(values) {
+        if *value >= modulus {
+            return Err(Refusal::OpeningRegister { register, value: *value, modulus });
+        }
+    }
+    Ok(())
+}

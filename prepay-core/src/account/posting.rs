@@ -1,0 +1,102 @@
+//! Events → ledger transfers: the table of `docs/postings.md` as code.
+
+use alloc::vec::Vec;
+
+use super::event::{DifferenceKind, Event, Fact, MeterOpening, Payment, Settled};
+use super::terms::Purse;
+use crate::id::{AccountId, MeterNumber};
+use crate::ledger::{AccountKey, AccountKind, Action, LimitRule, Transfer, TransferId};
+use crate::money::{Money, MoneyError};
+
+/// The transfers of one event, in order: a pure function of it. Facts that move no money give none.
+///
+/// # Errors
+/// [`MoneyError`] when an amount is out of range.
+pub fn postings(event: &Event) -> Result<Vec<Transfer>, MoneyError> {
+    let mut post = Poster { event, transfers: Vec::new() };
+    let purse = customer_purse(event.account);
+    match &event.fact {
+        Fact::Opened { terms, meters, station_credit } => {
+            post.signed(AccountKey::house(AccountKind::TakeOver), purse, *station_credit)?;
+            for MeterOpening { shown, terms: meter, .. } in meters {
+                let credit = if terms.purse == Purse::InMeter { shown.balance } else { Money::ZERO };
+                post.signed(AccountKey::house(AccountKind::TakeOver), meter_purse(meter.meter), credit)?;
+            }
+        }
+        Fact::Settled(settled) => post.settled(settled, purse)?,
+        Fact::SaleRequested { amount, payment: Payment::Channel(channel), .. }
+        | Fact::StationSaleMade { amount, channel, .. } => {
+            post.push(
+                Action::Receipt,
+                AccountKey::new(AccountKind::Cash, channel.0),
+                purse,
+                *amount,
+                LimitRule::Enforce,
+            );
+        }
+        Fact::SaleBegun { meter, amount, .. } => {
+            post.push(Action::Hold, purse, meter_purse(*meter), *amount, LimitRule::Enforce);
+        }
+        Fact::SaleApplied { meter, amount, hold, .. } => {
+            post.push(Action::Post { hold: *hold }, purse, meter_purse(*meter), *amount, LimitRule::Record);
+        }
+        Fact::SaleVoided { meter, amount, hold: Some(hold), .. } => {
+            post.push(Action::Void { hold: *hold }, purse, meter_purse(*meter), *amount, LimitRule::Record);
+        }
+        Fact::QuarantineReleased { meter, to_suspense, .. } => {
+            post.signed(AccountKey::new(AccountKind::Suspense, meter.get()), meter_purse(*meter), *to_suspense)?;
+        }
+        _ => {}
+    }
+    Ok(post.transfers)
+}
+
+/// The ledger account of a customer's money at the station.
+pub(crate) const fn customer_purse(account: AccountId) -> AccountKey {
+    AccountKey::new(AccountKind::CustomerPurse, account.0)
+}
+
+/// The ledger account of the credit in a meter.
+pub(crate) const fn meter_purse(meter: MeterNumber) -> AccountKey {
+    AccountKey::new(AccountKind::MeterPurse, meter.get())
+}
+
+/// The identity of the first transfer of the event `seq` of an account.
+pub(super) const fn first_transfer(account: AccountId, seq: u64) -> TransferId {
+    TransferId::new(account.0, seq, 0)
+}
+
+struct Poster<'a> {
+    event: &'a Event,
+    transfers: Vec<Transfer>,
+}
+
+impl Poster<'_> {
+    fn push(&mut self, action: Action, debit: AccountKey, credit: AccountKey, amount: Money, limit: LimitRule) {
+        // An event has a handful of transfers and an opening at most one for each of 64 meters.
+        let part = u16::try_from(self.transfers.len()).unwrap_or(u16::MAX);
+        let id = TransferId { part, ..first_transfer(self.event.account, self.event.seq) };
+        self.transfers.push(Transfer { id, action, debit, credit, amount, limit });
+    }
+
+    /// What has already happened: recorded whatever the limit, the other way round when negative, left out when zero.
+    fn signed(&mut self, debit: AccountKey, credit: AccountKey, amount: Money) -> Result<(), MoneyError> {
+        if amount.is_positive() {
+            self.push(Action::Move, debit, credit, amount, LimitRule::Record);
+        } else if amount.is_negative() {
+            self.push(Action::Move, credit, debit, amount.negated()?, LimitRule::Record);
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, settled: &Settled, customer: AccountKey) -> Result<(), MoneyError> {
+        let from = if settled.in_meter { meter_purse(settled.meter) } else { customer };
+        let difference = match settled.difference {
+            DifferenceKind::Rounding => AccountKind::MeterRounding,
+            DifferenceKind::PriceLag => AccountKind::PriceLag,
+        };
+        self.signed(from, AccountKey::house(AccountKind::Revenue), settled.charge.minus(settled.tax)?)?;
+        self.signed(from, AccountKey::house(AccountKind::Tax), settled.tax)?;
+        self.signed(from, AccountKey::house(difference), settled.difference_amount()?)
+    }
+}

@@ -1,0 +1,283 @@
+//! Why a command or an event is refused. The state is then as it was.
+
+use thiserror::Error;
+
+use super::terms::TermsError;
+use crate::id::{MeterNumber, OperatorId, SaleId};
+use crate::money::{Money, MoneyError};
+use crate::settlement::PricerRefusal;
+use crate::status::Service;
+
+/// A command that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The account is not in the state of life that the command needs.
+    #[error("the account is {found:?}, needed is {needed:?}")]
+    Service {
+        /// Where it is.
+        found: Service,
+        /// Where it would have to be.
+        needed: Service,
+    },
+    /// The account has no such meter.
+    #[error("meter {meter} does not belong to this account")]
+    UnknownMeter {
+        /// The number.
+        meter: MeterNumber,
+    },
+    /// A meter is listed twice, or no meter at all, or more than an account may have.
+    #[error("{meters} meters, of which {distinct} are distinct; 1 to {max} are allowed")]
+    Meters {
+        /// How many were given.
+        meters: usize,
+        /// How many of them are distinct.
+        distinct: usize,
+        /// The most.
+        max: usize,
+    },
+    /// The reading is of another meter.
+    #[error("the reading is of meter {shown}, not of {meter}")]
+    OtherMeter {
+        /// The expected one.
+        meter: MeterNumber,
+        /// The one that answered.
+        shown: MeterNumber,
+    },
+    /// A fresh meter that has credit, or credit at the station of an account whose purses are in the meters.
+    #[error("{field} is {} minor units, it must be 0", value.minor())]
+    OpeningCredit {
+        /// What.
+        field: &'static str,
+        /// How much.
+        value: Money,
+    },
+    /// A register above its own range.
+    #[error("register {register} shows {value} (0.01 kWh), which is not below {modulus}")]
+    OpeningRegister {
+        /// 0 for the total, 1… for the rates.
+        register: u8,
+        /// What it shows.
+        value: u64,
+        /// Its range.
+        modulus: u64,
+    },
+    /// Terms that make no sense.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// The purse or the currency of an open account can't change.
+    #[error("{field} can't change while the account is open")]
+    Fixed {
+        /// What.
+        field: &'static str,
+    },
+    /// A reading older than one that was used already.
+    #[error("the reading was taken at {taken_mono_ms} ms, one of {latest_mono_ms} ms was used already")]
+    ReadingOlder {
+        /// When this one was taken.
+        taken_mono_ms: u64,
+        /// When the latest was.
+        latest_mono_ms: u64,
+    },
+    /// A reading from the future.
+    #[error("the reading was taken at {taken_mono_ms} ms, it is {now_mono_ms} ms now")]
+    ReadingFromFuture {
+        /// When it was taken.
+        taken_mono_ms: u64,
+        /// Now.
+        now_mono_ms: u64,
+    },
+    /// No money moves while a meter is quarantined.
+    #[error("meter {meter} is quarantined")]
+    Quarantined {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// The meter is not quarantined.
+    #[error("meter {meter} is not quarantined")]
+    NotQuarantined {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// One money-relevant write at a time.
+    #[error("sale {} is open on meter {meter}", open.0)]
+    SaleOpen {
+        /// The meter.
+        meter: MeterNumber,
+        /// The open sale.
+        open: SaleId,
+    },
+    /// No such open sale: unknown, or closed already.
+    #[error("sale {} is not open", sale.0)]
+    NoSuchSale {
+        /// The number.
+        sale: SaleId,
+    },
+    /// The number is not above every earlier one.
+    #[error("sale {} is not above {}, the latest of this account", sale.0, latest.0)]
+    SaleNotNew {
+        /// The number.
+        sale: SaleId,
+        /// The latest.
+        latest: SaleId,
+    },
+    /// The command does not fit the step at which the sale is.
+    #[error("sale {}: {command} does not fit, it is {phase}", sale.0)]
+    SaleStep {
+        /// The sale.
+        sale: SaleId,
+        /// The command.
+        command: &'static str,
+        /// The step.
+        phase: &'static str,
+    },
+    /// A meter is needed with purses in meters, and none with the purse at the station.
+    #[error("{given} for an account whose purse is {purse}")]
+    SaleMeter {
+        /// What was given.
+        given: &'static str,
+        /// Where the purse is.
+        purse: &'static str,
+    },
+    /// A sale is above zero.
+    #[error("a sale of {} minor units; it must be above 0", amount.minor())]
+    AmountNotPositive {
+        /// What was given.
+        amount: Money,
+    },
+    /// More than one sale may be.
+    #[error("a sale of {} minor units, at most {}", amount.minor(), max.minor())]
+    AmountAboveSale {
+        /// What was given.
+        amount: Money,
+        /// The most.
+        max: Money,
+    },
+    /// More than may be stored.
+    #[error("{} minor units would be stored, at most {}", stored.minor(), max.minor())]
+    AmountAboveStored {
+        /// What would be stored.
+        stored: Money,
+        /// The most.
+        max: Money,
+    },
+    /// More than the meter's purchase frame can carry.
+    #[error("a sale of {} minor units, the frame carries at most {}", amount.minor(), max.minor())]
+    AmountAboveFrame {
+        /// What was given.
+        amount: Money,
+        /// The most.
+        max: Money,
+    },
+    /// Not enough money of the customer at the station.
+    #[error("{} minor units wanted, {} are there", amount.minor(), available.minor())]
+    NotEnough {
+        /// Wanted.
+        amount: Money,
+        /// There.
+        available: Money,
+    },
+    /// An operator has to say what became of the open sale, and only then.
+    #[error("meter {meter}: {problem}")]
+    Resolution {
+        /// The meter.
+        meter: MeterNumber,
+        /// What is missing or too much.
+        problem: &'static str,
+    },
+    /// The meter must never be cut.
+    #[error("meter {meter} must never be cut; {order} is refused")]
+    NeverCut {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order.
+        order: &'static str,
+    },
+    /// Nothing to lift or lifted already.
+    #[error("no {order} stands on meter {meter}")]
+    NoSuchOrder {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order.
+        order: &'static str,
+    },
+    /// It stands already.
+    #[error("{order} stands on meter {meter} already")]
+    OrderStands {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order.
+        order: &'static str,
+    },
+    /// A lock-out belongs to the person who placed it.
+    #[error("the lock-out of meter {meter} belongs to operator {}, not to {}", owner.0, by.0)]
+    NotOwner {
+        /// The meter.
+        meter: MeterNumber,
+        /// Whose it is.
+        owner: OperatorId,
+        /// Who tried.
+        by: OperatorId,
+    },
+    /// An end that is over already.
+    #[error("the order would end at {until_utc_s}, it is {now_utc_s} now (UTC seconds)")]
+    UntilPast {
+        /// When it would end.
+        until_utc_s: i64,
+        /// Now.
+        now_utc_s: i64,
+    },
+    /// A newer relay order has taken its place.
+    #[error("relay order {version} of meter {meter} is superseded by {current}")]
+    Superseded {
+        /// The meter.
+        meter: MeterNumber,
+        /// The order.
+        version: u32,
+        /// The current one.
+        current: u32,
+    },
+    /// No price.
+    #[error(transparent)]
+    Pricer(#[from] PricerRefusal),
+    /// An amount out of range.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// The account's events do not fit together. This is a defect of the crate or of the store, never of the caller's
+    /// data.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+/// An event that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// Of another account.
+    #[error("an event of account {found} came to account {expected}")]
+    Account {
+        /// This account.
+        expected: u64,
+        /// The event's.
+        found: u64,
+    },
+    /// Missing, doubled or out of order.
+    #[error("event {found} came where event {expected} belongs")]
+    Sequence {
+        /// The next one.
+        expected: u64,
+        /// The event's.
+        found: u64,
+    },
+    /// It speaks of something that is not there.
+    #[error("event {seq} ({fact}) speaks of something that this account does not have")]
+    Impossible {
+        /// The event.
+        seq: u64,
+        /// What it is.
+        fact: &'static str,
+    },
+    /// An amount out of range.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}

@@ -1,0 +1,452 @@
+//! The steps of a sale, from the payment to the verdict.
+
+use alloc::vec::Vec;
+
+use super::command::ReadBack;
+use super::draft::Draft;
+use super::effect::Effect;
+use super::event::{DifferenceKind, Fact, Payment, QuarantineReason, SaleResolution, Settled};
+use super::posting::first_transfer;
+use super::refusal::Refusal;
+use super::state::{Account, MeterState};
+use super::terms::Purse;
+use super::{observe, settle};
+use crate::id::{ChannelId, MeterNumber, OperatorId, Reason, SaleId};
+use crate::money::Money;
+use crate::reading::MeterReading;
+use crate::sale::{
+    Begun, Evidence, Next, OpenSale, Phase, Proof, SendOutcome, Verdict, VoidCause, VoidRequest, verdict,
+};
+use crate::settlement::{PriceRequest, Pricer, usage_between};
+use crate::time::Now;
+
+/// The most that a purchase frame carries: its amount field has 32 bits.
+pub(super) const MAX_FRAME_AMOUNT: Money = Money::from_minor(u32::MAX as i64);
+
+pub(super) fn request(
+    draft: &mut Draft<'_>,
+    sale: SaleId,
+    meter: Option<MeterNumber>,
+    amount: Money,
+    payment: Payment,
+    operator: OperatorId,
+) -> Result<(), Refusal> {
+    let account = draft.account();
+    if let Some(latest) = account.latest_sale.filter(|latest| sale <= *latest) {
+        return Err(Refusal::SaleNotNew { sale, latest });
+    }
+    if !amount.is_positive() {
+        return Err(Refusal::AmountNotPositive { amount });
+    }
+    let terms = *draft.terms()?;
+    if let Some(max) = terms.max_sale.filter(|max| amount > *max) {
+        return Err(Refusal::AmountAboveSale { amount, max });
+    }
+    match (terms.purse, meter) {
+        (Purse::InMeter, Some(meter)) => {
+            check_meter_can_take(draft, meter, amount, payment)?;
+            draft.push(Fact::SaleRequested { sale, meter, amount, payment, operator })?;
+            draft.effect(Effect::StartSale { sale, meter });
+            Ok(())
+        }
+        (Purse::AtStation, None) => {
+            check_stored(account.purse, amount, terms.max_stored)?;
+            let channel = paid_by_channel(payment)?;
+            draft.push(Fact::StationSaleMade { sale, amount, channel, operator })?;
+            observe::assess_purse(draft)
+        }
+        (Purse::InMeter, None) => Err(Refusal::SaleMeter { given: "no meter", purse: "in the meter" }),
+        (Purse::AtStation, Some(_)) => Err(Refusal::SaleMeter { given: "a meter", purse: "at the station" }),
+    }
+}
+
+fn paid_by_channel(payment: Payment) -> Result<ChannelId, Refusal> {
+    match payment {
+        Payment::Channel(channel) => Ok(channel),
+        Payment::Purse => Err(Refusal::SaleMeter { given: "payment from the purse", purse: "at the station" }),
+    }
+}
+
+fn check_meter_can_take(draft: &Draft<'_>, meter: MeterNumber, amount: Money, payment: Payment) -> Result<(), Refusal> {
+    let terms = draft.terms()?;
+    let state = draft.meter(meter)?;
+    if state.quarantine().is_some() {
+        return Err(Refusal::Quarantined { meter });
+    }
+    if let Some(open) = state.sale() {
+        return Err(Refusal::SaleOpen { meter, open: open.id });
+    }
+    if amount > MAX_FRAME_AMOUNT {
+        return Err(Refusal::AmountAboveFrame { amount, max: MAX_FRAME_AMOUNT });
+    }
+    check_stored(state.purse(), amount, terms.max_stored)?;
+    let account = draft.account();
+    let available = account.purse.minus(account.held)?;
+    if payment == Payment::Purse && amount > available {
+        return Err(Refusal::NotEnough { amount, available });
+    }
+    Ok(())
+}
+
+fn check_stored(stored: Money, amount: Money, max: Option<Money>) -> Result<(), Refusal> {
+    let stored = stored.plus(amount)?;
+    match max {
+        Some(max) if stored > max => Err(Refusal::AmountAboveStored { stored, max }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn begin(
+    draft: &mut Draft<'_>,
+    sale: SaleId,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let (meter, open) = find(draft.account(), sale)?;
+    if open.phase != Phase::Requested {
+        return Err(step(open, "begin"));
+    }
+    let amount = open.amount;
+    if draft.meter(meter)?.quarantine().is_some() {
+        return Err(Refusal::Quarantined { meter });
+    }
+    observe::take_in(draft, meter, reading, pricer)?;
+    if draft.meter(meter)?.quarantine().is_none() {
+        book_if_priced(draft, meter, reading, pricer)?;
+    }
+    observe::assess(draft, meter, reading, pricer)?;
+    let state = draft.meter(meter)?;
+    if state.quarantine().is_some() {
+        // The evidence does not fit the books: nothing is sent. The sale waits for the operator.
+        return Ok(());
+    }
+    let new_count = state.count().wrapping_add(1);
+    let hold = first_transfer(draft.id(), draft.next_seq());
+    let before = Evidence::from(reading);
+    draft.push(Fact::SaleBegun { sale, meter, amount, before, new_count, hold })?;
+    draft.effect(Effect::SendPurchase { sale, meter, amount, new_count, frame: 1 });
+    Ok(())
+}
+
+/// A missing price never stands in the way of a sale: the same energy is booked by the next settlement, which refuses
+/// loudly.
+fn book_if_priced(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    match settle::book(draft, meter, reading, pricer) {
+        Err(Refusal::Pricer(_)) => Ok(()),
+        other => other,
+    }
+}
+
+pub(super) fn sent(draft: &mut Draft<'_>, sale: SaleId, outcome: SendOutcome) -> Result<(), Refusal> {
+    let (meter, open) = find(draft.account(), sale)?;
+    if open.phase != Phase::Sending {
+        return Err(step(open, "sent"));
+    }
+    draft.push(Fact::SaleSent { sale, meter, outcome })?;
+    let policy = draft.terms()?.sale;
+    let (_, open) = find(draft.account(), sale)?;
+    if open.void.is_some() && open.frames == 0 {
+        return void(draft, meter, VoidCause::NeverSent);
+    }
+    let wait_ms = match outcome {
+        SendOutcome::NotTransmitted => policy.probe_wait_ms(open.failures),
+        SendOutcome::ReplySeen | SendOutcome::NoReply => policy.read_back_after_ms,
+    };
+    let not_before_mono_ms = draft.now.mono_after(wait_ms);
+    draft.effect(Effect::ReadBack { sale, meter, not_before_mono_ms });
+    Ok(())
+}
+
+pub(super) fn read_back(
+    draft: &mut Draft<'_>,
+    sale: SaleId,
+    read_back: &ReadBack,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let (meter, open) = find(draft.account(), sale)?;
+    match open.phase {
+        Phase::Requested => return Err(step(open, "read back")),
+        Phase::Quarantined => return Err(Refusal::Quarantined { meter }),
+        Phase::Sending | Phase::ReadingBack | Phase::Fencing { .. } => {}
+    }
+    match read_back {
+        ReadBack::Unreadable => unreadable(draft, meter, sale),
+        ReadBack::Reading(reading) => {
+            observe::take_in(draft, meter, reading, pricer)?;
+            let state = draft.meter(meter)?;
+            let still_open = state.sale().is_some_and(|open| open.id == sale) && state.quarantine().is_none();
+            if still_open {
+                // Not concluded by the count: it is as before.
+                not_applied(draft, meter, reading)?;
+            }
+            observe::assess(draft, meter, reading, pricer)
+        }
+    }
+}
+
+fn unreadable(draft: &mut Draft<'_>, meter: MeterNumber, sale: SaleId) -> Result<(), Refusal> {
+    let (_, open) = find(draft.account(), sale)?;
+    let failures = open.failures.saturating_add(1);
+    draft.push(Fact::SaleUnknown { sale, meter, failures })?;
+    let wait_ms = draft.terms()?.sale.probe_wait_ms(failures);
+    let not_before = draft.now.mono_after(wait_ms);
+    let next = next_step(draft.account(), draft.meter(meter)?, draft.now).map(|effect| match effect {
+        Effect::ReadBack { sale, meter, not_before_mono_ms } => {
+            Effect::ReadBack { sale, meter, not_before_mono_ms: not_before_mono_ms.max(not_before) }
+        }
+        other => other,
+    });
+    next.into_iter().for_each(|effect| draft.effect(effect));
+    Ok(())
+}
+
+/// Judges a reading whose count differs from the one before the sale.
+pub(super) fn conclude(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let currency = draft.terms()?.currency;
+    let state = draft.meter(meter)?;
+    let Some((open, begun)) = state.sale().and_then(|open| open.begun.map(|begun| (open, begun))) else {
+        return Ok(());
+    };
+    let (sale, amount, terms) = (open.id, open.amount, state.terms());
+    let Begun { before, hold, .. } = begun;
+    let between =
+        usage_between((&before.energy, before.taken.utc_s), (&reading.energy, reading.taken.utc_s), &terms.registers);
+    let used = match (between, terms.confirmed_prices) {
+        (Ok(usage), _) if usage.is_zero() => Some(Money::ZERO),
+        (Ok(usage), Some(prices)) => prices.charge(&usage, currency),
+        _ => None,
+    };
+    let reason = match verdict(meter, &before, amount, used, terms.tolerance, Some(reading)) {
+        Verdict::Applied(proof) => {
+            let count = reading.purchase_count;
+            draft.push(Fact::SaleApplied { sale, meter, amount, hold, count, proof })?;
+            return book_if_priced(draft, meter, reading, pricer);
+        }
+        Verdict::NotApplied | Verdict::Unknown => return Ok(()),
+        Verdict::Foreign { off_by } => QuarantineReason::ForeignWrite { off_by },
+        Verdict::Unexplained { writes } => QuarantineReason::UnexplainedWrites { writes },
+        Verdict::CountWentBack { shown } => QuarantineReason::CountWentBack { shown },
+        Verdict::OtherMeter { shown } => QuarantineReason::OtherMeter { shown },
+    };
+    observe::quarantine(draft, meter, reason, reading)
+}
+
+fn not_applied(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReading) -> Result<(), Refusal> {
+    let policy = draft.terms()?.sale;
+    let behind_fence = observe::behind_fence(draft, meter, reading.taken.mono_ms)?;
+    let state = draft.meter(meter)?;
+    let Some(open) = state.sale() else { return Ok(()) };
+    let rule = state.terms().equal_count;
+    let next = open.next_when_not_applied(rule, &policy, behind_fence);
+    let waits_already = matches!((open.phase, next), (Phase::Fencing { .. }, Next::Fence { .. }));
+    if !waits_already {
+        let residual_risk =
+            next == Next::SendAgain && rule == crate::sale::EqualCountRule::AnyCountAdds && open.frames > 0;
+        draft.push(Fact::SaleNotApplied { sale: open.id, meter, next, residual_risk })?;
+    }
+    match next {
+        Next::Void => {
+            let cause = if behind_fence { VoidCause::Fenced } else { VoidCause::NeverSent };
+            void(draft, meter, cause)
+        }
+        Next::SendAgain => {
+            let Some(OpenSale { id, amount, frames, begun: Some(begun), .. }) = draft.meter(meter)?.sale() else {
+                return Ok(());
+            };
+            let (sale, amount, new_count, frame) = (*id, *amount, begun.new_count, *frames);
+            draft.effect(Effect::SendPurchase { sale, meter, amount, new_count, frame });
+            Ok(())
+        }
+        Next::Fence { .. } => {
+            let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
+            effect.into_iter().for_each(|effect| draft.effect(effect));
+            Ok(())
+        }
+    }
+}
+
+fn void(draft: &mut Draft<'_>, meter: MeterNumber, cause: VoidCause) -> Result<(), Refusal> {
+    let Some(open) = draft.meter(meter)?.sale() else { return Ok(()) };
+    let (sale, amount, hold) = (open.id, open.amount, open.begun.map(|begun| begun.hold));
+    draft.push(Fact::SaleVoided { sale, meter, amount, hold, cause })?;
+    Ok(())
+}
+
+pub(super) fn probe_due(draft: &mut Draft<'_>, sale: SaleId) -> Result<(), Refusal> {
+    let (meter, open) = find(draft.account(), sale)?;
+    if open.phase == Phase::Quarantined {
+        return Err(Refusal::Quarantined { meter });
+    }
+    let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
+    effect.into_iter().for_each(|effect| draft.effect(effect));
+    Ok(())
+}
+
+pub(super) fn fence_closed(draft: &mut Draft<'_>, sale: SaleId) -> Result<(), Refusal> {
+    let (meter, open) = find(draft.account(), sale)?;
+    if !matches!(open.phase, Phase::Fencing { .. }) {
+        return Err(step(open, "fence closed"));
+    }
+    let mono_ms = draft.now.mono_ms;
+    draft.push(Fact::SaleFenceClosed { sale, meter, mono_ms })?;
+    let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
+    effect.into_iter().for_each(|effect| draft.effect(effect));
+    Ok(())
+}
+
+pub(super) fn request_void(draft: &mut Draft<'_>, sale: SaleId, by: OperatorId, why: &Reason) -> Result<(), Refusal> {
+    let (meter, open) = find(draft.account(), sale)?;
+    if open.phase == Phase::Quarantined {
+        return Err(Refusal::Quarantined { meter });
+    }
+    let nothing_left = match open.phase {
+        Phase::Requested => true,
+        Phase::ReadingBack => open.frames == 0,
+        Phase::Sending | Phase::Fencing { .. } | Phase::Quarantined => false,
+    };
+    if open.void.is_none() {
+        let request = VoidRequest { by, why: why.clone() };
+        draft.push(Fact::SaleVoidRequested { sale, meter, request })?;
+    }
+    if nothing_left { void(draft, meter, VoidCause::NeverSent) } else { probe_due(draft, sale) }
+}
+
+pub(super) fn release_quarantine(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    by: OperatorId,
+    why: &Reason,
+    reading: &MeterReading,
+    resolution: Option<SaleResolution>,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let state = draft.meter(meter)?;
+    if state.quarantine().is_none() {
+        return Err(Refusal::NotQuarantined { meter });
+    }
+    if reading.meter != meter {
+        return Err(Refusal::OtherMeter { meter, shown: reading.meter });
+    }
+    observe::check_time(draft, meter, reading)?;
+    resolve_sale(draft, meter, resolution)?;
+    let state = draft.meter(meter)?;
+    let foreign_writes = reading.purchase_count.wrapping_sub(state.count());
+    book_quarantined(draft, meter, reading, pricer)?;
+    let to_suspense = match draft.terms()?.purse {
+        Purse::InMeter => reading.balance.minus(draft.meter(meter)?.purse())?,
+        Purse::AtStation => Money::ZERO,
+    };
+    let (accepted, why) = (Evidence::from(reading), why.clone());
+    draft.push(Fact::QuarantineReleased { meter, by, why, accepted, foreign_writes, to_suspense })?;
+    let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
+    effect.into_iter().for_each(|effect| draft.effect(effect));
+    observe::assess(draft, meter, reading, pricer)
+}
+
+fn resolve_sale(draft: &mut Draft<'_>, meter: MeterNumber, resolution: Option<SaleResolution>) -> Result<(), Refusal> {
+    let open = draft.meter(meter)?.sale().filter(|open| open.phase == Phase::Quarantined);
+    let begun = open.and_then(|open| open.begun.map(|begun| (open.id, open.amount, begun)));
+    match (begun, resolution) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(Refusal::Resolution { meter, problem: "no sale is open that could be resolved" }),
+        (Some(_), None) => Err(Refusal::Resolution { meter, problem: "say what became of the open sale" }),
+        (Some((sale, amount, begun)), Some(SaleResolution::Applied)) => {
+            let Begun { new_count: count, hold, .. } = begun;
+            draft.push(Fact::SaleApplied { sale, meter, amount, hold, count, proof: Proof::Operator })?;
+            Ok(())
+        }
+        (Some(_), Some(SaleResolution::NotApplied)) => void(draft, meter, VoidCause::Operator),
+    }
+}
+
+/// Charges the energy used while the meter was not trusted, if its registers still tell; the balance says nothing about
+/// it, so what it is off goes to suspense.
+fn book_quarantined(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let terms = *draft.terms()?;
+    let state = draft.meter(meter)?;
+    let settled = state.settled();
+    let before = (&settled.energy, settled.taken.utc_s);
+    let Ok(usage) = usage_between(before, (&reading.energy, reading.taken.utc_s), &state.terms().registers) else {
+        return Ok(());
+    };
+    let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
+    let Ok(priced) = pricer.price(&request) else { return Ok(()) };
+    let charge = Money::quantise(priced.cumulative, terms.currency)?.amount.minus(state.charged)?;
+    let tax = Money::quantise(priced.cumulative_tax, terms.currency)?.amount.minus(state.taxed)?;
+    if usage.is_zero() && charge.is_zero() && tax.is_zero() {
+        return Ok(());
+    }
+    draft.push(Fact::Settled(Settled {
+        meter,
+        in_meter: terms.purse == Purse::InMeter,
+        shown: Evidence::from(reading),
+        usage,
+        charge,
+        tax,
+        booked: charge,
+        difference: DifferenceKind::Rounding,
+        tariff_version: priced.tariff_version,
+        pricer: priced.state,
+    }))?;
+    Ok(())
+}
+
+/// What there is to do for the open sale of a meter, whatever was under way. Never a frame.
+fn next_step(account: &Account, state: &MeterState, now: Now) -> Option<Effect> {
+    let open = state.sale()?;
+    let (sale, meter) = (open.id, state.number());
+    let life_ms = account.terms()?.sale.frame_life_ms;
+    Some(match (open.phase, state.marks.fence_closed_ms) {
+        (Phase::Requested, _) if state.quarantine().is_some() => return None,
+        (Phase::Requested, _) => Effect::StartSale { sale, meter },
+        (Phase::Sending | Phase::ReadingBack, _) => Effect::ReadBack { sale, meter, not_before_mono_ms: now.mono_ms },
+        (Phase::Fencing { .. }, Some(closed_ms)) => {
+            // One millisecond past the frame life: the last frame is dead then.
+            let behind = closed_ms.saturating_add(life_ms).saturating_add(1);
+            Effect::ReadBack { sale, meter, not_before_mono_ms: behind.max(now.mono_ms) }
+        }
+        (Phase::Fencing { purpose }, None) => Effect::Fence { sale, meter, purpose },
+        (Phase::Quarantined, _) => return None,
+    })
+}
+
+/// Everything that is open, after a restart.
+pub(super) fn resume(account: &Account, now: Now) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for state in account.meters() {
+        effects.extend(next_step(account, state, now));
+        let order = state.order();
+        if !order.confirmed {
+            let (meter, version) = (state.number(), order.version);
+            let (force, cause) = (order.decided.force, order.decided.cause);
+            effects.push(Effect::WriteForce { meter, version, force, cause });
+        }
+    }
+    effects
+}
+
+fn find(account: &Account, sale: SaleId) -> Result<(MeterNumber, &OpenSale), Refusal> {
+    account
+        .meter_of_sale(sale)
+        .and_then(|state| state.sale().map(|open| (state.number(), open)))
+        .ok_or(Refusal::NoSuchSale { sale })
+}
+
+fn step(open: &OpenSale, command: &'static str) -> Refusal {
+    Refusal::SaleStep { sale: open.id, command, phase: open.phase.name() }
+}

@@ -1,0 +1,90 @@
+//! Booking consumption: what left the purse, what the tariff charges, and where the difference goes.
+
+use super::draft::Draft;
+use super::event::{DifferenceKind, Fact, QuarantineReason, Settled};
+use super::observe;
+use super::refusal::Refusal;
+use super::terms::Purse;
+use crate::id::MeterNumber;
+use crate::money::Money;
+use crate::reading::MeterReading;
+use crate::sale::Evidence;
+use crate::settlement::{PriceRequest, Pricer, Usage, usage_between};
+
+/// Looks at a reading as a poll does, then books it.
+pub(super) fn settle_now(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    if draft.meter(meter)?.quarantine().is_some() {
+        return Err(Refusal::Quarantined { meter });
+    }
+    observe::take_in(draft, meter, reading, pricer)?;
+    if draft.meter(meter)?.quarantine().is_none() {
+        book(draft, meter, reading, pricer)?;
+    }
+    observe::assess(draft, meter, reading, pricer)
+}
+
+/// The energy since the last booking; quarantines the meter when a register can't be believed.
+pub(super) fn usage_since_settled(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+) -> Result<Option<Usage>, Refusal> {
+    let state = draft.meter(meter)?;
+    let settled = state.settled();
+    let before = (&settled.energy, settled.taken.utc_s);
+    let after = (&reading.energy, reading.taken.utc_s);
+    match usage_between(before, after, &state.terms().registers) {
+        Ok(usage) => Ok(Some(usage)),
+        Err(bad) => {
+            observe::quarantine(draft, meter, QuarantineReason::Register(bad), reading)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Books the consumption up to a reading that was taken in and is trusted.
+pub(super) fn book(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let Some(usage) = usage_since_settled(draft, meter, reading)? else { return Ok(()) };
+    let terms = *draft.terms()?;
+    let state = draft.meter(meter)?;
+    let in_meter = terms.purse == Purse::InMeter;
+    let fall = if in_meter { state.purse().minus(reading.balance)? } else { Money::ZERO };
+    if in_meter && fall.is_zero() && usage.is_zero() {
+        return Ok(());
+    }
+    let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
+    let priced = pricer.price(&request)?;
+    // The cumulative charge is rounded, not the step: so steps of any size add up to the same amount.
+    let charge = Money::quantise(priced.cumulative, terms.currency)?.amount.minus(state.charged)?;
+    let tax = Money::quantise(priced.cumulative_tax, terms.currency)?.amount.minus(state.taxed)?;
+    let booked = if in_meter { fall } else { charge };
+    if charge.is_zero() && tax.is_zero() && booked.is_zero() && usage.is_zero() {
+        return Ok(());
+    }
+    let limit = u64::from(usage.priced_registers());
+    let difference =
+        if booked.minus(charge)?.magnitude() > limit { DifferenceKind::PriceLag } else { DifferenceKind::Rounding };
+    draft.push(Fact::Settled(Settled {
+        meter,
+        in_meter,
+        shown: Evidence::from(reading),
+        usage,
+        charge,
+        tax,
+        booked,
+        difference,
+        tariff_version: priced.tariff_version,
+        pricer: priced.state,
+    }))?;
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! What was agreed for an account and what is known about its meters.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::credit::Levels;
+use crate::id::MeterNumber;
+use crate::money::{Currency, Money};
+use crate::relay::Cutter;
+use crate::sale::{EqualCountRule, SalePolicy};
+use crate::settlement::{MeterPrices, RegisterLimits};
+
+/// Where a customer's credit stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purse {
+    /// In each meter. The meter deducts by its own rules and cuts by itself; the books follow it.
+    InMeter,
+    /// At the station. The meter's own prepaid function is off; the station prices and cuts.
+    AtStation,
+}
+
+impl Purse {
+    /// Who cuts for lack of credit.
+    #[must_use]
+    pub const fn cutter(self) -> Cutter {
+        match self {
+            Self::InMeter => Cutter::Meter,
+            Self::AtStation => Cutter::Station,
+        }
+    }
+}
+
+/// The terms of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Currency of all amounts; the ledger's.
+    pub currency: Currency,
+    /// Where the credit stands.
+    pub purse: Purse,
+    /// Alarm levels, overdraft and hysteresis. With the purse in the meter they hold for each meter.
+    pub levels: Levels,
+    /// The most credit that may be stored in one purse, minor units (a limit against hoarding).
+    pub max_stored: Option<Money>,
+    /// The most of one sale, minor units.
+    pub max_sale: Option<Money>,
+    /// How sales wait and repeat.
+    pub sale: SalePolicy,
+    /// How long a disagreement has to last before it is a finding, in seconds. Meters take a moment to obey.
+    pub grace_s: u32,
+    /// Wait before a relay order that the meter does not show is written again, in seconds; doubles up to an hour.
+    pub relay_retry_s: u32,
+}
+
+impl Terms {
+    /// Terms with the given purse and levels, and everything else at its default: no caps, [`SalePolicy::DEFAULT`],
+    /// three minutes of grace, relay orders repeated after a minute.
+    #[must_use]
+    pub const fn new(currency: Currency, purse: Purse, levels: Levels) -> Self {
+        Self {
+            currency,
+            purse,
+            levels,
+            max_stored: None,
+            max_sale: None,
+            sale: SalePolicy::DEFAULT,
+            grace_s: 180,
+            relay_retry_s: 60,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), TermsError> {
+        let positive = |field, value: Option<Money>| match value {
+            Some(value) if !value.is_positive() => Err(TermsError::NotPositive { field, value }),
+            _ => Ok(()),
+        };
+        positive("max_stored", self.max_stored)?;
+        positive("max_sale", self.max_sale)?;
+        if self.sale.max_frames == 0 {
+            return Err(TermsError::Zero { field: "sale.max_frames" });
+        }
+        if self.sale.frame_life_ms == 0 {
+            return Err(TermsError::Zero { field: "sale.frame_life_ms" });
+        }
+        if self.sale.probe_first_ms == 0 {
+            return Err(TermsError::Zero { field: "sale.probe_first_ms" });
+        }
+        Ok(())
+    }
+}
+
+/// What is known about one meter. A value that no source states is settled on the bench; see each field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterTerms {
+    /// Its number.
+    pub meter: MeterNumber,
+    /// Fire pumps, lifts: refuses force-off, cuts for arrears and shedding.
+    pub never_cut: bool,
+    /// What it does with a count that it has seen. The default assumes the worst.
+    pub equal_count: EqualCountRule,
+    /// How far the balance after a sale may be off from what prices and registers explain, minor units.
+    pub tolerance: Money,
+    /// What its registers can do.
+    pub registers: RegisterLimits,
+    /// Its prices as last read back; without them the amount of a sale can't always be checked.
+    pub confirmed_prices: Option<MeterPrices>,
+}
+
+impl MeterTerms {
+    /// A meter with careful defaults: any count adds, no confirmed prices, a tolerance of one minor unit.
+    #[must_use]
+    pub const fn new(meter: MeterNumber, registers: RegisterLimits) -> Self {
+        Self {
+            meter,
+            never_cut: false,
+            equal_count: EqualCountRule::AnyCountAdds,
+            tolerance: Money::from_minor(1),
+            registers,
+            confirmed_prices: None,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), TermsError> {
+        if self.tolerance.is_negative() {
+            return Err(TermsError::NotPositive { field: "tolerance", value: self.tolerance });
+        }
+        if self.registers.modulus_centi_kwh == 0 {
+            return Err(TermsError::Zero { field: "registers.modulus_centi_kwh" });
+        }
+        if self.registers.max_centi_kwh_per_hour == 0 {
+            return Err(TermsError::Zero { field: "registers.max_centi_kwh_per_hour" });
+        }
+        Ok(())
+    }
+}
+
+/// Terms that make no sense.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TermsError {
+    /// An amount out of its range.
+    #[error("{field} is {} minor units", value.minor())]
+    NotPositive {
+        /// Which one.
+        field: &'static str,
+        /// What was given.
+        value: Money,
+    },
+    /// A size that must not be zero.
+    #[error("{field} is 0")]
+    Zero {
+        /// Which one.
+        field: &'static str,
+    },
+}

@@ -1,0 +1,17 @@
+//! A double-entry ledger: immutable transfers, holds, limits, idempotency outcomes and a hash chain.
+//!
+//! [`Ledger::decide`] turns transfers into chained [`Entry`] records or refuses; the caller stores the entries and then
+//! gives each to [`Ledger::apply`]. The balances are a fold of the entries: [`Ledger::rebuild`] makes them again from
+//! the stored journal and checks every link of the chain on the way; [`verify`] checks a journal without a ledger.
+
+mod books;
+mod chain;
+mod idempotency;
+mod key;
+mod transfer;
+
+pub use books::{Balance, Hold, HoldState, Ledger, LedgerError, TrialBalance};
+pub use chain::{ChainError, Entry, Hash, Head, ShardId, genesis, verify};
+pub use idempotency::{BodyHash, Fate, Key, KeyRecord, Keyed};
+pub use key::{AccountKey, AccountKind};
+pub use transfer::{Action, LimitRule, Transfer, TransferId};
