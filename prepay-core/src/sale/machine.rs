@@ -162,3 +162,108 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: [EqualCountRule; 3] =
+        [EqualCountRule::EqualAcknowledged, EqualCountRule::EqualRefused, EqualCountRule::AnyCountAdds];
+    const PHASES: [Phase; 6] = [
+        Phase::Requested,
+        Phase::Sending,
+        Phase::ReadingBack,
+        Phase::Fencing { purpose: FencePurpose::Void },
+        Phase::Fencing { purpose: FencePurpose::Resend },
+        Phase::Quarantined,
+    ];
+
+    fn sale(phase: Phase, frames: u8, asked: bool) -> OpenSale {
+        OpenSale {
+            id: SaleId(1),
+            amount: Money::from_minor(100),
+            operator: OperatorId(1),
+            phase,
+            begun: None,
+            frames,
+            failures: 0,
+            void: asked.then(|| VoidRequest { by: OperatorId(1), why: Reason::new("mistake").unwrap() }),
+        }
+    }
+
+    /// Every combination against what must never happen, stated apart from the table.
+    #[test]
+    fn no_combination_sends_or_voids_what_a_late_frame_could_spoil() {
+        let policy = SalePolicy { max_frames: 3, ..SalePolicy::DEFAULT };
+        let mut seen = 0;
+        for phase in PHASES {
+            for frames in 0..=4 {
+                for asked in [false, true] {
+                    for rule in RULES {
+                        for behind in [false, true] {
+                            let fencing = matches!(phase, Phase::Fencing { .. });
+                            let safe = behind && fencing;
+                            let next = sale(phase, frames, asked).next_when_not_applied(rule, &policy, behind);
+                            let context = (phase, frames, asked, rule, behind, next);
+                            if next == Next::Void {
+                                assert!(
+                                    safe || frames == 0,
+                                    "a void needs the fence or that nothing left: {context:?}"
+                                );
+                                assert!(asked || fencing, "nobody asked for a void: {context:?}");
+                            }
+                            if next == Next::SendAgain {
+                                assert!(!asked, "a sale that shall be voided is not sent: {context:?}");
+                                let adds = rule == EqualCountRule::AnyCountAdds;
+                                assert!(safe || !adds || frames == 0, "a second frame before the fence: {context:?}");
+                                assert!(safe || frames < policy.max_frames, "more frames than allowed: {context:?}");
+                                assert_ne!(phase, Phase::Fencing { purpose: FencePurpose::Void }, "{context:?}");
+                            }
+                            if fencing && !behind {
+                                assert!(matches!(next, Next::Fence { .. }), "the fence is not passed: {context:?}");
+                            }
+                            seen += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, 6 * 5 * 2 * 3 * 2);
+    }
+
+    /// The documented table, line by line.
+    #[test]
+    fn every_row_of_the_table() {
+        let policy = SalePolicy { max_frames: 3, ..SalePolicy::DEFAULT };
+        let void_fence = Phase::Fencing { purpose: FencePurpose::Void };
+        let resend_fence = Phase::Fencing { purpose: FencePurpose::Resend };
+        let to_void = Next::Fence { purpose: FencePurpose::Void };
+        let to_resend = Next::Fence { purpose: FencePurpose::Resend };
+        let any = EqualCountRule::AnyCountAdds;
+        let rows = [
+            (void_fence, 1, false, any, true, Next::Void),
+            (resend_fence, 1, true, any, true, Next::Void),
+            (resend_fence, 1, false, any, true, Next::SendAgain),
+            (void_fence, 1, true, any, false, to_void),
+            (resend_fence, 1, false, any, false, to_resend),
+            (Phase::ReadingBack, 0, true, any, false, Next::Void),
+            (Phase::ReadingBack, 1, true, any, false, to_void),
+            (Phase::ReadingBack, 3, false, EqualCountRule::EqualRefused, false, to_void),
+            (Phase::ReadingBack, 0, false, any, false, Next::SendAgain),
+            (Phase::ReadingBack, 2, false, EqualCountRule::EqualRefused, false, Next::SendAgain),
+            (Phase::Sending, 2, false, EqualCountRule::EqualAcknowledged, false, Next::SendAgain),
+            (Phase::ReadingBack, 2, false, any, false, to_resend),
+        ];
+        for (phase, frames, asked, rule, behind, expected) in rows {
+            let next = sale(phase, frames, asked).next_when_not_applied(rule, &policy, behind);
+            assert_eq!(next, expected, "{phase:?} {frames} {asked} {rule:?} {behind}");
+        }
+    }
+
+    #[test]
+    fn probes_double_up_to_their_limit() {
+        let policy = SalePolicy { probe_first_ms: 1_000, probe_max_ms: 60_000, ..SalePolicy::DEFAULT };
+        let waits: [u64; 9] = [0, 1, 2, 3, 4, 5, 6, 7, u16::MAX].map(|failures| policy.probe_wait_ms(failures));
+        assert_eq!(waits, [1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+    }
+}

@@ -133,3 +133,123 @@ fn amount_verdict(before: Money, after: Money, amount: Money, used: Option<Money
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::reading::{Force, MeterFlags};
+
+    const METER: u64 = 202_603_050_012;
+
+    fn number(number: u64) -> MeterNumber {
+        MeterNumber::new(number).unwrap()
+    }
+
+    fn before(count: u16, balance: i64) -> Evidence {
+        Evidence {
+            purchase_count: count,
+            balance: Money::from_minor(balance),
+            energy: Registers::default(),
+            taken: Now::default(),
+        }
+    }
+
+    fn reading(meter: u64, count: u16, balance: i64) -> MeterReading {
+        MeterReading {
+            meter: number(meter),
+            purchase_count: count,
+            balance: Money::from_minor(balance),
+            energy: Registers::default(),
+            relay_closed: true,
+            force: Force::Automatic,
+            flags: MeterFlags::default(),
+            prepaid_enabled: true,
+            taken: Now::default(),
+        }
+    }
+
+    /// A sale of 100.00 on 20.00 left, 0.30 used at the confirmed price, tolerance 0.02.
+    fn judge(c0: u16, read: Option<&MeterReading>) -> Verdict {
+        let used = Some(Money::from_minor(30));
+        verdict(number(METER), &before(c0, 2_000), Money::from_minor(10_000), used, Money::from_minor(2), read)
+    }
+
+    #[test]
+    fn every_row_of_the_table() {
+        let c0 = 41;
+        let rows = [
+            (None, Verdict::Unknown),
+            (Some(reading(7, 42, 11_970)), Verdict::OtherMeter { shown: number(7) }),
+            (Some(reading(METER, 41, 1_970)), Verdict::NotApplied),
+            (Some(reading(METER, 42, 11_970)), Verdict::Applied(Proof::Amount)),
+            (Some(reading(METER, 42, 11_972)), Verdict::Applied(Proof::Amount)),
+            (Some(reading(METER, 42, 11_968)), Verdict::Applied(Proof::Amount)),
+            (Some(reading(METER, 42, 11_973)), Verdict::Foreign { off_by: Money::from_minor(3) }),
+            (Some(reading(METER, 42, 11_967)), Verdict::Foreign { off_by: Money::from_minor(-3) }),
+            (Some(reading(METER, 43, 11_970)), Verdict::Unexplained { writes: 2 }),
+            (Some(reading(METER, 40, 11_970)), Verdict::CountWentBack { shown: 40 }),
+        ];
+        for (read, expected) in rows {
+            assert_eq!(judge(c0, read.as_ref()), expected, "{read:?}");
+        }
+    }
+
+    /// All 65 536 × 65 536 pairs depend on their difference only; each difference is tried from counts around the wrap.
+    #[test]
+    fn counts_wrap_in_every_row() {
+        for c0 in [0, 1, 0x7FFF, 0x8000, 0xFFFE, u16::MAX] {
+            for difference in 0..=u16::MAX {
+                let shown = c0.wrapping_add(difference);
+                let expected = match difference {
+                    0 => Verdict::NotApplied,
+                    1 => Verdict::Applied(Proof::Amount),
+                    2..=0x7FFF => Verdict::Unexplained { writes: difference },
+                    _ => Verdict::CountWentBack { shown },
+                };
+                assert_eq!(judge(c0, Some(&reading(METER, shown, 11_970))), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn an_amount_that_can_not_be_checked_is_applied_by_count_only() {
+        let judge = |amount, used, tolerance, after| {
+            verdict(
+                number(METER),
+                &before(1, 2_000),
+                Money::from_minor(amount),
+                used,
+                Money::from_minor(tolerance),
+                Some(&reading(METER, 2, after)),
+            )
+        };
+        // No confirmed price: less than paid may be use, more can't be.
+        assert_eq!(judge(10_000, None, 2, 11_000), Verdict::Applied(Proof::CountOnly));
+        assert_eq!(judge(10_000, None, 2, 12_003), Verdict::Foreign { off_by: Money::from_minor(3) });
+        // The tolerance is not below the amount.
+        assert_eq!(judge(2, Some(Money::ZERO), 2, 2_000), Verdict::Applied(Proof::CountOnly));
+        assert_eq!(judge(3, Some(Money::ZERO), 2, 2_003), Verdict::Applied(Proof::Amount));
+    }
+
+    proptest! {
+        /// Money at the ends of the range neither panics nor agrees by accident.
+        #[test]
+        fn any_amounts_get_a_verdict(b0: i64, b1: i64, amount in 1_i64.., used: Option<i64>, tolerance in 0_i64..) {
+            let judged = verdict(
+                number(METER),
+                &before(5, b0),
+                Money::from_minor(amount),
+                used.map(Money::from_minor),
+                Money::from_minor(tolerance),
+                Some(&reading(METER, 6, b1)),
+            );
+            let off_by = i128::from(b1) - i128::from(b0) - i128::from(amount) + i128::from(used.unwrap_or(0));
+            let agrees = off_by <= i128::from(tolerance) && (used.is_none() || off_by >= -i128::from(tolerance));
+            prop_assert_eq!(agrees, matches!(judged, Verdict::Applied(_)));
+            let sure = judged == Verdict::Applied(Proof::Amount);
+            prop_assert!(!sure || (used.is_some() && tolerance < amount));
+        }
+    }
+}
