@@ -135,8 +135,20 @@ fn short_frames_of_the_documents() {
     assert_eq!(nowhere, Some(bytes("01 83 02 C0 F1")));
     let version = meter.serve(NOTED_MS, &bytes("01 11 FE DC BA 98 76 54 32 10 06 E5")).unwrap();
     assert_eq!((version.len(), version[1], version[7..9].to_vec()), (15, 0x11, vec![0, 120]));
-    // 0046H x 28 in one read.
-    assert_eq!(meter.serve(NOTED_MS, &bytes("01 03 00 46 00 1C A5 D6")).unwrap().len(), 61);
+}
+
+#[test]
+fn the_low_prepay_block_shows_what_the_parameter_frame_set() {
+    let mut meter = ddsy();
+    ask(&mut meter, &prices(1, [12_000, 70_000, 7_000, 4_000])).unwrap();
+    ask(&mut meter, &parameters(1, &[(20, &[0, 1, 7, 0xD0, 0, 2, 1, 0xF4]), (46, &[0, 3, 0, 9])])).unwrap();
+    ask(&mut meter, &bytes("01 10 00 57 00 02 04 00 01 00 01")).unwrap();
+    let reply = meter.serve(NOTED_MS, &bytes("01 03 00 46 00 1C A5 D6")).unwrap();
+    let expected = bytes(
+        "01 03 38 00 01 07 D0 00 02 01 F4 00 03 00 09 00 00 00 00 00 0C 00 00 22 AB 00 00 00 00 00 00 00 00 01 00
+         00 00 00 01 00 01 00 00 2E E0 00 01 11 70 00 00 1B 58 00 00 0F A0 00 00",
+    );
+    assert_eq!(reply[..59], expected);
 }
 
 #[test]
