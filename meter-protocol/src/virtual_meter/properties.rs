@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::tests::{NOTED_MS, ask, meter, parameters, prices, sale, word};
+use super::tests::{NOTED_MS, ask, load_settings, meter, parameters, prices, sale, word};
 use super::*;
 
 fn options() -> impl Strategy<Value = MeterOptions> {
@@ -38,6 +38,7 @@ enum Event {
     Sale(u32, u16),
     Force(u8, u8),
     Overdraft(u8),
+    LoadLimit(u8, u8),
     PowerCut,
 }
 
@@ -47,6 +48,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0_u32..20_000, 0_u16..3).prop_map(|(cents, ahead)| Event::Sale(cents, ahead)),
         (0_u8..2, 0_u8..2).prop_map(|(mode, state)| Event::Force(mode, state)),
         any::<u8>().prop_map(Event::Overdraft),
+        (any::<u8>(), 0_u8..60).prop_map(|(high, minutes)| Event::LoadLimit(high, minutes)),
         Just(Event::PowerCut),
     ]
 }
@@ -79,6 +81,10 @@ fn apply(meter: &mut VirtualMeter, event: &Event) {
         }
         Event::Overdraft(cents) => {
             ask(meter, &parameters(1, &[(46, &[0, 0, *cents, 0])])).unwrap();
+        }
+        Event::LoadLimit(high, minutes) => {
+            let settings = load_settings(1, &[(0, &[0xFF, 1, 1, *high, 0]), (9, &[1, *minutes, 1, 0, 200])]);
+            ask(meter, &settings).unwrap();
         }
         Event::PowerCut => meter.power_cut(now_ms),
     }

@@ -56,6 +56,16 @@ pub(super) fn parameters(unit: u8, fields: &[(usize, &[u8])]) -> Vec<u8> {
     body
 }
 
+/// A load-control frame of line 1 with these data bytes set.
+pub(super) fn load_settings(unit: u8, fields: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut body = vec![unit, 0x20, 4, 0, 0, 13, 26];
+    body.resize(33, 0);
+    for (at, value) in fields {
+        body[7 + at..7 + at + value.len()].copy_from_slice(value);
+    }
+    body
+}
+
 pub(super) fn prices(unit: u8, prices: [u32; 4]) -> Vec<u8> {
     let values: Vec<u8> = prices.iter().flat_map(|price| price.to_be_bytes()).collect();
     parameters(unit, &[(29, &values)])
@@ -89,13 +99,11 @@ fn the_realtime_block_of_the_documents() {
     // The frame shows a meter that is forced on although both alarms have passed.
     ask(&mut meter, &parameters(1, &[(20, &[0, 0, 7, 0xD0, 0, 0, 1, 0xF4])])).unwrap();
     ask(&mut meter, &[1, 0x10, 0, 0x57, 0, 2, 4, 0, 1, 0, 0]).unwrap();
+    // Three trips allowed.
+    ask(&mut meter, &load_settings(1, &[(11, &[1, 0, 3])])).unwrap();
 
     let reply = meter.serve(NOTED_MS, &bytes("01 03 02 00 00 30 44 66")).unwrap();
-    // 0223H, the trips that load control allows, is 3 in the documents' frame: there is no load control here.
-    let mut without_trips = expected.clone();
-    without_trips[3 + 2 * 35 + 1] = 0;
-    assert_eq!(reply[..99], without_trips[..99]);
-    assert!(check_sum_is_good(&expected));
+    assert_eq!(reply, expected);
 }
 
 #[test]
@@ -273,6 +281,73 @@ fn arrears_cut_and_a_sale_restores() {
 }
 
 #[test]
+fn too_much_load_trips_until_the_allowed_trips_are_used_up() {
+    let mut meter = meter(Model::Dtsy1352, 1, MeterOptions::default());
+    // The frame of the documents: all lines on, 3000 W, step 800, 3 trips allowed; then 10 minutes of recovery.
+    let all_lines = bytes(
+        "01 20 04 00 00 0D 1A FF 01 01 0B B8 03 20 00 00 00 00 01 00 03 00 00 00 00 00 00 00 00 00 00 00 00 96 9C",
+    );
+    assert_eq!(meter.serve(NOTED_MS, &all_lines).unwrap().len(), 15);
+    ask(&mut meter, &load_settings(1, &[(0, &[0xFF, 1]), (9, &[1, 10])])).unwrap();
+    let shown: Vec<u16> = (0x0480..0x0493).map(|address| word(&meter, address)).collect();
+    assert_eq!(shown[..7], [0x000F, 3_000, 800, 0, 0, 3, 0x0A00]);
+    assert_eq!(shown[7..13], shown[13..19]);
+    assert_eq!(word(&meter, 0x0225) & 0x000F, 0x000F);
+
+    meter.set_load(Load::new([3_000; 3], 1_000));
+    assert!(meter.relay_closed(), "the limit itself is allowed");
+    meter.set_load(Load::new([2_000, 3_001, 0], 1_000));
+    assert!(!meter.relay_closed());
+    assert_eq!((word(&meter, 0x0222), word(&meter, 0x0224), word(&meter, 0x0225) & 0x000F), (1, 0x0010, 0x0008));
+    // The load stays too high: three more trips at the moments of closing, then the relay stays open.
+    for (minutes, trips) in [(9, 1), (10, 2), (20, 3), (30, 4), (600, 4)] {
+        meter.advance(NOTED_MS + minutes * 60_000);
+        assert_eq!((word(&meter, 0x0222), meter.relay_closed()), (trips, false), "after {minutes} min");
+    }
+    assert_eq!(meter.energies_mj(), [0; 4]);
+    meter.set_load(Load::new([1_000, 0, 0], 1_000));
+    assert!(!meter.relay_closed());
+    // The documents' frame that sets the common counter back.
+    let now_ms = meter.time_ms();
+    meter.serve(now_ms, &bytes("01 20 04 10 00 04 08 00 00 00 00 00 00 01 00 48 A1")).unwrap();
+    assert_eq!((word(&meter, 0x0222), meter.relay_closed()), (0, true));
+
+    // Forced supply is not limited; leaving force mode is.
+    ask(&mut meter, &bytes("01 10 00 57 00 02 04 00 01 00 00")).unwrap();
+    meter.set_load(Load::new([9_000; 3], 1_000));
+    assert!(meter.relay_closed());
+    ask(&mut meter, &bytes("01 10 00 57 00 02 04 00 00 00 00")).unwrap();
+    assert!(!meter.relay_closed());
+    ask(&mut meter, &load_settings(1, &[(0, &[0xFF, 0])])).unwrap();
+    assert!(meter.relay_closed(), "switched off");
+}
+
+#[test]
+fn load_control_of_one_line_and_its_refusals() {
+    let options = MeterOptions { load_enable: EnablePolarity::OneIsOff, ..MeterOptions::default() };
+    let mut single = meter(Model::Ddsy1352, 1, options);
+    ask(&mut single, &load_settings(1, &[(0, &[1, 1, 1, 0x03, 0xE8])])).unwrap();
+    assert_eq!((word(&single, 0x0480), word(&single, 0x0061)), (0, 1_000), "1 reads as off on this meter");
+    single.set_load(Load::new([1_001, 0, 0], 1_000));
+    assert!(!single.relay_closed());
+    single.advance(NOTED_MS + 100 * HOUR_MS);
+    assert!(!single.relay_closed(), "no recover time: it stays open");
+    let second_line = [&[1, 0x20, 4, 0x0D, 0, 13, 26][..], &[0; 26]].concat();
+    assert_eq!(ask(&mut single, &second_line).unwrap(), [1, 0xA0, 2]);
+    assert_eq!(ask(&mut single, &load_settings(1, &[(0, &[7])])).unwrap(), [1, 0xA0, 3]);
+
+    let mut three = meter(Model::Dtsy1352, 1, MeterOptions::default());
+    let mut third_line = load_settings(1, &[(0, &[1, 1, 1, 0x03, 0xE8])]);
+    (third_line[2], third_line[3]) = (4, 0x1A);
+    ask(&mut three, &third_line).unwrap();
+    assert_eq!((word(&three, 0x0480), word(&three, 0x048D)), (0x0001, 1_000));
+    three.set_load(Load::new([5_000, 5_000, 999], 1_000));
+    assert!(three.relay_closed());
+    three.set_load(Load::new([0, 0, 1_001], 1_000));
+    assert!(!three.relay_closed());
+}
+
+#[test]
 fn an_unused_purse_neither_pays_nor_cuts() {
     let mut setup = setup(Model::Dtsy1352, 1);
     (setup.prepay_enabled, setup.remaining_cents) = (false, 0);
@@ -388,7 +463,7 @@ fn factory_functions_and_what_is_not_modelled_are_refused() {
     assert_eq!(encrypted, [1, 0x90, 3]);
     let clear_all = ask(&mut meter, &bytes("01 20 09 00 00 01 02 00 00")).unwrap();
     assert_eq!(clear_all, [1, 0xA0, 2]);
-    for address in [0x0011, 0x0062, 0x0230, 0x0419, 0x0420, 0x0480, 0x5030] {
+    for address in [0x0011, 0x0062, 0x0230, 0x0419, 0x0420, 0x0487, 0x5030] {
         assert_eq!(meter.register(address), None, "{address:04X}H");
     }
     assert_eq!(meter, before);
