@@ -46,8 +46,6 @@ mod tables;
 mod write;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 pub use bus::{BusError, Delivery, Exchange, Line, METERS_MAX, VirtualBus};

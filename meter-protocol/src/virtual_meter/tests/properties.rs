@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::tests::{NOTED_MS, ask, load_settings, meter, parameters, prices, sale, word};
 use super::*;
 
 fn options() -> impl Strategy<Value = MeterOptions> {
