@@ -109,3 +109,42 @@ fn tables_of_the_documents() {
     // A part of a table is not taken.
     assert_eq!(ask(&mut dtsy, &bytes("01 10 20 00 00 01 02 01 1E")).unwrap(), [1, 0x90, 2]);
 }
+
+/// First register and count of every block that a model answers, as the documents list them. 022FH has no meaning on
+/// these models, but is part of the 48 registers that are read at once.
+const COMMON_BLOCKS: [(u16, u16); 11] = [
+    (0x0000, 10),
+    (0x0022, 1),
+    (0x0037, 2),
+    (0x0043, 3),
+    (0x0046, 28),
+    (0x0063, 1),
+    (0x0200, 48),
+    (0x0360, 10),
+    (0x0399, 2),
+    (0x03A0, 7),
+    (0x0400, 25),
+];
+const DDSY_BLOCKS: [(u16, u16); 5] = [(0x000A, 7), (0x0480, 7), (0x2000, 6), (0x2006, 21), (0x201B, 21)];
+const DTSY_BLOCKS: [(u16, u16); 4] = [(0x0028, 6), (0x0480, 19), (0x2000, 21), (0x2015, 21)];
+
+#[test]
+fn the_registers_of_the_documents_and_no_others_are_there() {
+    for (model, own) in [(Model::Ddsy1352, &DDSY_BLOCKS[..]), (Model::Dtsy1352, &DTSY_BLOCKS[..])] {
+        let mut meter = meter(model, 1, MeterOptions::default());
+        let mut documented: Vec<u16> =
+            COMMON_BLOCKS.iter().chain(own).flat_map(|(start, count)| *start..start + count).collect();
+        documented.sort_unstable();
+        let answered: Vec<u16> = (0..=u16::MAX).filter(|address| meter.register(*address).is_some()).collect();
+        assert_eq!(answered, documented, "{model:?}");
+        // Each block in one read; one register more is an illegal address.
+        for (start, count) in COMMON_BLOCKS.iter().chain(own) {
+            let [high, low] = start.to_be_bytes();
+            let count = u8::try_from(*count).unwrap();
+            assert_eq!(ask(&mut meter, &[1, 3, high, low, 0, count]).unwrap()[2], 2 * count, "{start:04X}H");
+            if !documented.contains(&(start + u16::from(count))) {
+                assert_eq!(ask(&mut meter, &[1, 3, high, low, 0, count + 1]).unwrap(), [1, 0x83, 2]);
+            }
+        }
+    }
+}
