@@ -140,13 +140,31 @@ impl VirtualBus {
             let taken_us = self.line.map_or(0, |line| line.exchange_us(request.len(), reply_bytes));
             exchange.line_us = exchange.line_us.saturating_add(taken_us);
             if let Some(reply) = reply {
-                exchange.deliveries.extend(self.injector.deliver(exchange.line_us, reply));
+                exchange.deliveries.extend(self.injector.deliver(exchange.line_us, request, reply));
             }
         }
         if copies == 0 {
             exchange.line_us = self.line.map_or(0, |line| line.exchange_us(request.len(), 0));
         }
         exchange.deliveries.sort_by_key(|delivery| delivery.delay_us);
+        exchange
+    }
+
+    /// Puts one request on a line without faults whose power fails after `powered_bytes` bytes of request and reply
+    /// together, and returns at once. A meter acts when the last byte of the request is there and not before.
+    pub fn request_until_power_cut(&mut self, now_ms: i64, request: &[u8], powered_bytes: usize) -> Exchange {
+        let mut exchange = Exchange::default();
+        if let Some(reply_bytes) = powered_bytes.checked_sub(request.len())
+            && let Some(mut bytes) = self.carry(now_ms, request, &mut exchange.served)
+        {
+            bytes.truncate(reply_bytes);
+            if !bytes.is_empty() {
+                exchange.deliveries.push(Delivery { delay_us: 0, bytes });
+            }
+        }
+        for meter in &mut self.meters {
+            meter.power_cut(now_ms);
+        }
         exchange
     }
 

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use super::bus::Delivery;
+use super::frame;
 
 /// How often a line does what to a frame, each in 0.001 of the frames. More than one can hit the same frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub struct Faults {
     pub corrupted_reply_per_mille: u16,
     /// One to six bytes of noise come in front of the reply.
     pub noise_before_per_mille: u16,
+    /// The master hears its own request, whole or in part, in front of the reply, as on a two-wire adapter that does
+    /// not mute its receiver.
+    pub echo_per_mille: u16,
+    /// A whole valid frame of another unit comes in front of the reply.
+    pub foreign_per_mille: u16,
     /// Shortest and longest extra delay in microseconds. The end is also the longest time that a frame lives.
     pub late_us: (u32, u32),
 }
@@ -39,6 +45,8 @@ impl Faults {
         truncated_reply_per_mille: 0,
         corrupted_reply_per_mille: 0,
         noise_before_per_mille: 0,
+        echo_per_mille: 0,
+        foreign_per_mille: 0,
         late_us: (0, 0),
     };
 
@@ -75,6 +83,10 @@ pub struct FaultCounts {
     pub corrupted_replies: u64,
     /// Replies with noise in front.
     pub noisy_replies: u64,
+    /// Replies with an echo of the request in front.
+    pub echoes: u64,
+    /// Replies with a frame of another unit in front.
+    pub foreign_frames: u64,
 }
 
 impl FaultCounts {
@@ -100,6 +112,8 @@ impl FaultCounts {
             truncated_replies: join(self.truncated_replies, other.truncated_replies),
             corrupted_replies: join(self.corrupted_replies, other.corrupted_replies),
             noisy_replies: join(self.noisy_replies, other.noisy_replies),
+            echoes: join(self.echoes, other.echoes),
+            foreign_frames: join(self.foreign_frames, other.foreign_frames),
         }
     }
 }
@@ -125,6 +139,8 @@ impl FaultInjector {
             truncated_replies: 0,
             corrupted_replies: 0,
             noisy_replies: 0,
+            echoes: 0,
+            foreign_frames: 0,
         };
         Self { faults, state: seed, counts }
     }
@@ -148,8 +164,8 @@ impl FaultInjector {
         1
     }
 
-    /// What becomes of a reply whose last byte would arrive after `sent_us`.
-    pub fn deliver(&mut self, sent_us: u64, mut reply: Vec<u8>) -> Vec<Delivery> {
+    /// What becomes of the reply to a request, if its last byte would arrive after `sent_us`.
+    pub fn deliver(&mut self, sent_us: u64, request: &[u8], mut reply: Vec<u8>) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         if self.happens(self.faults.lost_reply_per_mille) {
             self.counts.lost_replies = self.counts.lost_replies.saturating_add(1);
@@ -166,9 +182,19 @@ impl FaultInjector {
         }
         if self.happens(self.faults.noise_before_per_mille) {
             self.counts.noisy_replies = self.counts.noisy_replies.saturating_add(1);
-            let mut noisy: Vec<u8> = (0..=self.below(6)).map(|_| self.noise_byte()).collect();
-            noisy.append(&mut reply);
-            reply = noisy;
+            let noise = (0..=self.below(6)).map(|_| self.noise_byte()).collect();
+            reply = behind(noise, &reply);
+        }
+        if self.happens(self.faults.foreign_per_mille) {
+            self.counts.foreign_frames = self.counts.foreign_frames.saturating_add(1);
+            reply = behind(self.foreign_frame(request), &reply);
+        }
+        if self.happens(self.faults.echo_per_mille) {
+            self.counts.echoes = self.counts.echoes.saturating_add(1);
+            // The receiver may be muted for the first part of the request.
+            let heard = self.below(request.len()).saturating_add(1);
+            let echo = request.iter().skip(request.len().saturating_sub(heard)).copied().collect();
+            reply = behind(echo, &reply);
         }
         let mut delay_us = sent_us;
         if self.happens(self.faults.late_reply_per_mille) {
@@ -225,6 +251,14 @@ impl FaultInjector {
         }
     }
 
+    /// A reply of one register from a unit that was not asked.
+    fn foreign_frame(&mut self, request: &[u8]) -> Vec<u8> {
+        let asked = request.first().copied().unwrap_or(0);
+        let unit = if asked == 1 { 2 } else { asked.saturating_sub(1).max(1) };
+        let [high, low, ..] = self.next().to_le_bytes();
+        frame::sealed(Vec::from([unit, 0x03, 2, high, low]))
+    }
+
     fn flip_bits(&mut self, reply: &mut [u8]) {
         for _ in 0..=self.below(8) {
             let position = self.below(reply.len());
@@ -234,4 +268,10 @@ impl FaultInjector {
             }
         }
     }
+}
+
+/// `front` with the reply behind it.
+fn behind(mut front: Vec<u8>, reply: &[u8]) -> Vec<u8> {
+    front.extend_from_slice(reply);
+    front
 }

@@ -3,6 +3,7 @@
 use super::clock::{EARLIEST_MS, LATEST_MS, MeterClock};
 use super::demand::Demand;
 use super::load::Load;
+use super::load_control::LoadControl;
 use super::model::Model;
 use super::options::{EnergyValues, MeterOptions};
 use super::purse::Purse;
@@ -107,6 +108,7 @@ pub struct VirtualMeter {
     energies_mj: [u64; 4],
     pub(super) demand: Demand,
     pub(super) purse: Purse,
+    pub(super) load_control: LoadControl,
     pub(super) forced: bool,
     pub(super) forced_open: bool,
     pub(super) fault: bool,
@@ -165,6 +167,7 @@ impl VirtualMeter {
             energies_mj: setup.energies_centi_kwh.map(|units| u64::from(units).saturating_mul(MJ_PER_REGISTER_UNIT)),
             demand: Demand::default(),
             purse: Purse::new(setup.prepay_enabled, setup.remaining_cents, setup.purchase_count),
+            load_control: LoadControl::default(),
             forced: false,
             forced_open: false,
             fault: false,
@@ -215,7 +218,7 @@ impl VirtualMeter {
     /// Whether current can flow.
     #[must_use]
     pub const fn relay_closed(&self) -> bool {
-        if self.forced { !self.forced_open } else { !self.purse.tripped }
+        if self.forced { !self.forced_open } else { !self.purse.tripped && !self.load_control.is_open() }
     }
 
     /// The register of the remaining amount, in 0.01 account units.
@@ -239,6 +242,7 @@ impl VirtualMeter {
     /// Connects other consumers, from [`time_ms`](Self::time_ms) on.
     pub fn set_load(&mut self, load: Load) {
         self.load = load.seen_by(self.model);
+        self.settle();
     }
 
     /// Sets the fault bit of status word 1 and writes nothing else.
@@ -266,13 +270,15 @@ impl VirtualMeter {
         }
     }
 
-    /// The rate that counts now, and the world time up to which neither it nor the demand window changes.
+    /// The rate that counts now, and the world time up to which neither it nor the demand window changes and load
+    /// control does not close the relay.
     fn rate_until(&self) -> (usize, i64) {
         let local_ms = self.clock.local_ms(self.time_ms);
         let MeterOptions { rate_codes, date_table, .. } = self.options;
         let (rate, until_ms) = tables::rate_at(local_ms, &self.day_tables, &self.date_table, rate_codes, date_table);
-        let border_ms = until_ms.min(Demand::window_end(local_ms));
-        (rate, self.clock.world_ms(border_ms).max(self.time_ms.saturating_add(1)))
+        let border_ms = self.clock.world_ms(until_ms.min(Demand::window_end(local_ms)));
+        let border_ms = self.load_control.close_at_ms().map_or(border_ms, |at_ms| at_ms.min(border_ms));
+        (rate, border_ms.max(self.time_ms.saturating_add(1)))
     }
 
     /// One piece of constant power, rate and relay state.
@@ -289,9 +295,13 @@ impl VirtualMeter {
         self.settle();
     }
 
-    /// Brings the arrears latch in line after time, money or settings have changed.
+    /// Brings the relay in line after time, money, load or settings have changed.
     pub(super) fn settle(&mut self) {
         self.purse.settle_latch(&self.options);
+        self.load_control.recover(self.time_ms);
+        if self.relay_closed() && !self.forced {
+            self.load_control.limit(self.time_ms, self.load.watts);
+        }
     }
 
     /// Power fails and returns. What a real meter keeps is kept; force mode by its switch; the demand window starts

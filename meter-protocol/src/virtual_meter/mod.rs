@@ -8,8 +8,8 @@
 //! argument; all arithmetic is in integers, so that the state after a span of time does not depend on the number of
 //! steps in it. It opens no socket and needs `alloc` only for frames.
 //!
-//! Not modelled: load control and time control (their registers answer exception 02), deep-valley energy and 8-rate
-//! firmware, the per-line force of 20H at 0500H, and the maker's frame encryption.
+//! Not modelled: time control (its registers answer exception 02), deep-valley energy and 8-rate firmware, the
+//! per-line force of 20H at 0500H, and the maker's frame encryption.
 //!
 //! ```
 //! use meter_protocol::virtual_meter::{Load, MeterOptions, MeterSetup, Model, VirtualMeter};
@@ -35,6 +35,7 @@ mod demand;
 mod faults;
 mod frame;
 mod load;
+mod load_control;
 mod meter;
 mod model;
 mod options;
@@ -44,8 +45,6 @@ mod serve;
 mod tables;
 mod write;
 
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;
 
@@ -57,6 +56,6 @@ pub use load::{Load, PHASE_MAX_W};
 pub use meter::{MeterSetup, SetupError, UNIT_MAX, VirtualMeter};
 pub use model::Model;
 pub use options::{
-    Broadcast, CountJump, DateTableOrder, DeductionRounding, EnergyValues, EqualCount, MeterOptions, PriceScale,
-    RateCodes, RatioOrder, RelayBits, RestoreRule, TotalMeaning, TripRule, VendorRefusal, VendorReply,
+    Broadcast, CountJump, DateTableOrder, DeductionRounding, EnablePolarity, EnergyValues, EqualCount, MeterOptions,
+    PriceScale, RateCodes, RatioOrder, RelayBits, RestoreRule, TotalMeaning, TripRule, VendorRefusal, VendorReply,
 };

@@ -28,6 +28,8 @@ pub struct MeterOptions {
     pub vendor_refusal: VendorRefusal,
     /// Highest balance that a sale may lead to, in 0.01 account units; `None` is no limit (point 8).
     pub hoarding_limit_cents: Option<u32>,
+    /// How the enable word of load control reads (point 9). For writing 1 is always on.
+    pub load_enable: EnablePolarity,
     /// Most registers that one read may ask for, at least 1 (point 11).
     pub read_max_registers: u16,
     /// Whether a write to unit 0 is carried out; it is never answered (point 11).
@@ -61,6 +63,7 @@ impl Default for MeterOptions {
             vendor_reply: VendorReply::FifteenBytes,
             vendor_refusal: VendorRefusal::Exception,
             hoarding_limit_cents: None,
+            load_enable: EnablePolarity::OneIsOn,
             read_max_registers: 125,
             broadcast: Broadcast::Ignore,
             relay_bits: RelayBits::AllTogether,
@@ -201,6 +204,16 @@ switch! {
         AsSuccess,
         /// Nothing.
         Silent,
+    }
+}
+
+switch! {
+    /// Sense of an enable flag when it is read.
+    EnablePolarity {
+        /// 1 is on.
+        OneIsOn,
+        /// 1 is off.
+        OneIsOff,
     }
 }
 

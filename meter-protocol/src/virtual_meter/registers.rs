@@ -47,6 +47,7 @@ impl VirtualMeter {
             0x039A => Some(self.relay_interval_s),
             0x03A0..=0x03A6 => word_in(&self.serial_ascii, at(0x03A0)),
             0x0400..=0x0418 => self.prepay_block(at(0x0400)),
+            0x0480..=0x0492 => self.load_control.register(at(0x0480), self.model, self.options.load_enable),
             _ => None,
         }
     }
@@ -108,8 +109,8 @@ impl VirtualMeter {
             21..=30 => word_of(&self.energy_registers(), offset.saturating_sub(21)),
             31..=32 => word_of(&[self.remaining_bits()], offset.saturating_sub(31)),
             33 => Some(self.purse.count),
-            // Trips by load control, and how many are allowed: this meter has no load control, so none and 0.
-            34 | 35 => Some(0),
+            34 => Some(self.load_control.trip_count()),
+            35 => Some(self.load_control.allowed_trips()),
             36 => Some(self.status_word_1()),
             37 => Some(self.status_word_2()),
             38..=39 => word_of(&[self.purse.base_cents], offset.saturating_sub(38)),
@@ -161,8 +162,7 @@ impl VirtualMeter {
             17 => Some(u16::from(self.forced)),
             18 => Some(u16::from(self.forced_open)),
             19..=26 => word_of(&purse.prices, offset.saturating_sub(19)),
-            // No load control: no limit.
-            27 => Some(0),
+            27 => Some(self.load_control.max_w()),
             _ => None,
         }
     }
@@ -211,6 +211,7 @@ impl VirtualMeter {
         let bits = [
             (self.forced && !self.forced_open, 0x0007),
             (self.forced, 0x0008),
+            (self.load_control.is_open(), 0x0010),
             (self.purse.is_in_arrears(self.options.rounding), 0x0020),
             (alarm_1, 0x0040),
             (alarm_2, 0x0080),
@@ -222,7 +223,13 @@ impl VirtualMeter {
 
     /// 0225H.
     fn status_word_2(&self) -> u16 {
-        joined(&[(self.purse.enabled && !self.purse.tripped, 0x0700), (self.purse.enabled, 0x0800)])
+        let limited = self.load_control.is_enabled();
+        joined(&[
+            (limited && !self.load_control.is_open(), 0x0007),
+            (limited, 0x0008),
+            (self.purse.enabled && !self.purse.tripped, 0x0700),
+            (self.purse.enabled, 0x0800),
+        ])
     }
 }
 

@@ -120,6 +120,10 @@ impl VirtualMeter {
             (0x0100, 8) => self.take_sale(values),
             (0x0200, 60) => self.take_parameters(values),
             (0x0354, 10) => self.take_clock(values),
+            (0x0400, 26) => self.load_control.take_settings(0, values, self.model),
+            (0x040D, 26) if self.model.phases() > 1 => self.load_control.take_settings(1, values, self.model),
+            (0x041A, 26) if self.model.phases() > 1 => self.load_control.take_settings(2, values, self.model),
+            (0x0410, 8) => self.load_control.take_trip_counts(values),
             _ => return Answer::Exception(ILLEGAL_ADDRESS),
         };
         self.settle();

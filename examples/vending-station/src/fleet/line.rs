@@ -80,7 +80,7 @@ impl BusLine {
             let Some(order) = order else { return Ok(()) };
             while self.late.try_join_next().is_some() {}
             if order.arrived.elapsed() > self.half_life {
-                self.stats.expired();
+                self.stats.expired_request();
                 continue;
             }
             self.exchange(order).await?;
@@ -163,7 +163,7 @@ pub(super) fn follow(meter: &mut VirtualMeter, shop: &Shop, now_ms: i64) {
 fn send(stats: &SharedStats, begun: Instant, half_life: Duration, back: &mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {
     // A sleep may end late by a little; the limit is meant for a stalled disk.
     if begun.elapsed() > half_life + SLEEP_GRAIN {
-        stats.expired();
+        stats.expired_reply();
     } else if back.try_send(bytes).is_ok() {
         stats.reply();
     }

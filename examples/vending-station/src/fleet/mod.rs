@@ -179,7 +179,11 @@ impl Fleet {
         for ((listener, bus), households) in listeners.into_iter().zip(lines).zip(shops) {
             let (orders, queue) = line::queue();
             let line = line::BusLine::new(bus, households, clock, store.clone(), options.frame_life, stats.clone());
-            tasks.spawn(line.run(queue, stopped.clone()));
+            let serving = line.run(queue, stopped.clone());
+            tasks.spawn(async move {
+                // Seen at once and not only at the end: this bus is silent from now on.
+                serving.await.inspect_err(|error| tracing::error!(%error, "a bus of the fleet stopped"))
+            });
             let gateway = gateway::accept(listener, orders, stats.clone(), stopped.clone());
             tasks.spawn(async {
                 gateway.await;

@@ -20,8 +20,10 @@ pub(crate) struct FleetStats {
     pub(crate) replies: u64,
     /// Byte strings between two silences that were no request.
     pub(crate) bad_frames: u64,
-    /// Requests that waited longer than half the frame life, and replies that were ready after all of it: dropped.
-    pub(crate) expired: u64,
+    /// Requests that waited longer than half the frame life: dropped before they acted.
+    pub(crate) expired_requests: u64,
+    /// Replies that were ready later than half the frame life after their request acted: dropped.
+    pub(crate) expired_replies: u64,
     /// Requests that a full gateway dropped.
     pub(crate) overflowed: u64,
     /// What the lines did to frames.
@@ -45,7 +47,8 @@ struct Counters {
     requests: AtomicU64,
     replies: AtomicU64,
     bad_frames: AtomicU64,
-    expired: AtomicU64,
+    expired_requests: AtomicU64,
+    expired_replies: AtomicU64,
     overflowed: AtomicU64,
     faults: Mutex<FaultCounts>,
 }
@@ -75,8 +78,12 @@ impl SharedStats {
         one_more(&self.inner.bad_frames);
     }
 
-    pub(super) fn expired(&self) {
-        one_more(&self.inner.expired);
+    pub(super) fn expired_request(&self) {
+        one_more(&self.inner.expired_requests);
+    }
+
+    pub(super) fn expired_reply(&self) {
+        one_more(&self.inner.expired_replies);
     }
 
     pub(super) fn overflowed(&self) {
@@ -98,7 +105,8 @@ impl SharedStats {
             requests: of(&counters.requests),
             replies: of(&counters.replies),
             bad_frames: of(&counters.bad_frames),
-            expired: of(&counters.expired),
+            expired_requests: of(&counters.expired_requests),
+            expired_replies: of(&counters.expired_replies),
             overflowed: of(&counters.overflowed),
             faults: *counters.faults.lock().unwrap_or_else(PoisonError::into_inner),
             states_stored: of(&stored.states),

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::tests::{NOTED_MS, ask, meter, parameters, prices, sale, word};
 use super::*;
 
 fn options() -> impl Strategy<Value = MeterOptions> {
@@ -38,6 +37,7 @@ enum Event {
     Sale(u32, u16),
     Force(u8, u8),
     Overdraft(u8),
+    LoadLimit(u8, u8),
     PowerCut,
 }
 
@@ -47,6 +47,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0_u32..20_000, 0_u16..3).prop_map(|(cents, ahead)| Event::Sale(cents, ahead)),
         (0_u8..2, 0_u8..2).prop_map(|(mode, state)| Event::Force(mode, state)),
         any::<u8>().prop_map(Event::Overdraft),
+        (any::<u8>(), 0_u8..60).prop_map(|(high, minutes)| Event::LoadLimit(high, minutes)),
         Just(Event::PowerCut),
     ]
 }
@@ -79,6 +80,10 @@ fn apply(meter: &mut VirtualMeter, event: &Event) {
         }
         Event::Overdraft(cents) => {
             ask(meter, &parameters(1, &[(46, &[0, 0, *cents, 0])])).unwrap();
+        }
+        Event::LoadLimit(high, minutes) => {
+            let settings = load_settings(1, &[(0, &[0xFF, 1, 1, *high, 0]), (9, &[1, *minutes, 1, 0, 200])]);
+            ask(meter, &settings).unwrap();
         }
         Event::PowerCut => meter.power_cut(now_ms),
     }
@@ -219,6 +224,8 @@ proptest! {
             truncated_reply_per_mille: rate / 4,
             corrupted_reply_per_mille: rate / 4,
             noise_before_per_mille: rate / 4,
+            echo_per_mille: rate / 4,
+            foreign_per_mille: rate / 4,
             late_us: (1_000, 9_000),
         };
         let run = || {
@@ -258,7 +265,13 @@ fn every_fault_happens_and_a_perfect_line_has_none() {
     assert_eq!(none, FaultCounts::default());
     assert!(perfect.iter().all(|e| e.served == [1] && e.deliveries.len() == 1 && e.deliveries[0].delay_us == 0));
 
-    let faults = Faults { duplicated_request_per_mille: 5, duplicated_reply_per_mille: 5, ..Faults::OLD_CABLE };
+    let faults = Faults {
+        duplicated_request_per_mille: 5,
+        duplicated_reply_per_mille: 5,
+        echo_per_mille: 5,
+        foreign_per_mille: 5,
+        ..Faults::OLD_CABLE
+    };
     let (worn, counts) = run(faults);
     let each = [
         counts.lost_requests,
@@ -269,12 +282,48 @@ fn every_fault_happens_and_a_perfect_line_has_none() {
         counts.truncated_replies,
         counts.corrupted_replies,
         counts.noisy_replies,
+        counts.echoes,
+        counts.foreign_frames,
     ];
     assert!(each.iter().all(|count| *count > 0), "seed 20260305: {counts:?}");
     let whole = worn.iter().filter(|e| e.deliveries.iter().any(|d| check_sum_is_good(&d.bytes))).count();
     assert!((1_850..2_000).contains(&whole), "seed 20260305: {whole}");
     let silent = worn.iter().filter(|e| e.served.is_empty()).count();
     assert_eq!(u64::try_from(silent).unwrap(), counts.lost_requests);
+}
+
+#[test]
+fn echoes_and_foreign_frames_stand_in_front_of_the_whole_reply() {
+    let poll = frame::sealed([1, 3, 2, 0, 0, 48].to_vec());
+    for (echo, foreign) in [(1_000, 0), (0, 1_000), (1_000, 1_000)] {
+        let faults = Faults { echo_per_mille: echo, foreign_per_mille: foreign, ..Faults::NONE };
+        let mut bus = VirtualBus::new(FaultInjector::new(faults, 3), None);
+        bus.add(meter(Model::Dtsy1352, 1, MeterOptions::default())).unwrap();
+        for n in 0..50 {
+            let exchange = bus.request(NOTED_MS + n, &poll);
+            let (front, reply) = exchange.deliveries[0].bytes.split_at(exchange.deliveries[0].bytes.len() - 101);
+            assert!(check_sum_is_good(reply) && reply[..3] == [1, 3, 96]);
+            let (heard, other) = front.split_at(front.len() - if foreign > 0 { 7 } else { 0 });
+            assert!(poll.ends_with(heard) && (echo > 0) != heard.is_empty());
+            assert!(other.is_empty() || (check_sum_is_good(other) && other[0] != 1));
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_byte_of_a_sale_leaves_it_done_or_not_done() {
+    let request = frame::sealed(sale(1, 5_000, 13));
+    for powered_bytes in 0..=request.len() + 15 {
+        let mut bus = VirtualBus::new(FaultInjector::new(Faults::NONE, 1), None);
+        bus.add(meter(Model::Ddsy1352, 1, MeterOptions::default())).unwrap();
+        let exchange = bus.request_until_power_cut(NOTED_MS, &request, powered_bytes);
+        let done = powered_bytes >= request.len();
+        let expected = if done { (13, 13_875) } else { (12, 8_875) };
+        let meter = &bus.meters()[0];
+        assert_eq!((meter.purchase_count(), meter.remaining_cents()), expected, "{powered_bytes}");
+        let heard: usize = exchange.deliveries.iter().map(|delivery| delivery.bytes.len()).sum();
+        assert_eq!(heard, powered_bytes.saturating_sub(request.len()));
+    }
 }
 
 #[test]
