@@ -1,5 +1,6 @@
 //! The accounts of the books.
 
+use alloc::format;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -120,6 +121,6 @@ impl AccountKey {
 
 impl fmt::Display for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind.name(), self.owner)
+        f.pad(&format!("{}:{}", self.kind.name(), self.owner))
     }
 }
