@@ -165,9 +165,3 @@ CREATE TABLE finding (
     kind    TEXT   NOT NULL,
     body    TEXT   NOT NULL
 );
-
--- Long-lived totals of the station, such as reads and lost replies.
-CREATE TABLE counter (
-    name  TEXT   PRIMARY KEY,
-    value BIGINT NOT NULL
-);

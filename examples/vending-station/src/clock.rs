@@ -41,8 +41,8 @@ impl WorldClock {
     }
 
     /// Both times, as the core wants them.
-    pub fn now(&self) -> prepay_core::Now {
-        prepay_core::Now { mono_ms: self.mono_ms(), utc_s: self.utc_s() }
+    pub fn now(&self) -> prepay_core::time::Now {
+        prepay_core::time::Now { mono_ms: self.mono_ms(), utc_s: self.utc_s() }
     }
 
     /// How long `world` lasts in real time, but at least `floor`: below some real milliseconds a time-out would

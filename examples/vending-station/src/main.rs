@@ -1,10 +1,161 @@
-//! The reference collector-and-vending service.
+//! `vending-station`: collection and vending for prepaid electricity meters.
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the demonstration that starts the fleet is not wired yet; the tests use all of it"
-)]
-mod fleet;
+use clap::{Args, Parser, Subcommand};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use vending_station::{
+    clock::WorldClock,
+    demo::{self, DemoOptions},
+    site,
+    store::{self, Store},
+};
 
-fn main() {}
+/// Collects meters, sells electricity and keeps the books.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A virtual mall and the station that looks after it, in one process.
+    Demo(DemoArgs),
+    /// Load buildings, gateways, buses, meters, tenants and tariffs from a TOML file or a folder of CSV files.
+    Import {
+        /// The file or folder.
+        file: PathBuf,
+        /// The station's file.
+        #[arg(long, default_value = "station.sqlite")]
+        db: PathBuf,
+        /// Only check the file.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// End after this long, such as 60s or 5m.
+    #[arg(long = "for", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// World seconds in a real second.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=i64::from(WorldClock::SPEED_MAX)))]
+    speed: u32,
+    /// Lines take the time that 9600 baud needs; implies --speed 1.
+    #[arg(long)]
+    paced: bool,
+    /// Folder of the station's and the world's files.
+    #[arg(long, default_value = "demo-data")]
+    dir: PathBuf,
+    /// Address of the page; loopback only, for it has no login.
+    #[arg(long, default_value = "127.0.0.1:8080", value_parser = parse_loopback)]
+    listen: SocketAddr,
+    /// A site file instead of the mall.
+    #[arg(long)]
+    site: Option<PathBuf>,
+    /// Where everything random comes from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the final report as JSON.
+    #[arg(long)]
+    report: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,vending_station=warn".into()),
+        )
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    runtime.block_on(async {
+        match cli.command {
+            Command::Demo(args) => demonstrate(args).await,
+            Command::Import { file, db, check } => import(file, db, check).await,
+        }
+    })
+}
+
+async fn demonstrate(args: DemoArgs) -> ExitCode {
+    let options = DemoOptions {
+        folder: args.dir,
+        site: args.site,
+        listen: args.listen,
+        speed: if args.paced { 1 } else { args.speed },
+        paced: args.paced,
+        duration: args.duration,
+        seed: args.seed,
+        report: args.report,
+    };
+    match demo::run(options).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
+    let checked = match site::load(&file) {
+        Ok(checked) => checked,
+        Err(complaints) => {
+            for complaint in &complaints {
+                eprintln!("{complaint}");
+            }
+            eprintln!("{} complaints; nothing was imported", complaints.len());
+            return ExitCode::FAILURE;
+        }
+    };
+    for warning in &checked.warnings {
+        eprintln!("warning: {warning}");
+    }
+    if check {
+        println!("{} is right", file.display());
+        return ExitCode::SUCCESS;
+    }
+    let imported = async {
+        let store = Store::open(&db).await?;
+        let imported = store::site::import(&store, &checked.site).await;
+        store.close().await;
+        imported
+    };
+    match imported.await {
+        Ok(imported) => {
+            println!("{} records imported into {}, {} others left as they are", imported.records, db.display(), imported.untouched);
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+/// `90`, `90s`, `5m` or `2h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(format!("`{unit}` is no unit; expected s, m or h")),
+    };
+    let count: u64 = digits.parse().map_err(|_| format!("`{text}` is no duration; expected such as 60s"))?;
+    count.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| format!("`{text}` is too long"))
+}
+
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| format!("`{text}` is no address; expected such as 127.0.0.1:8080"))?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(format!("{address} can be reached from outside, and the demonstration has no login; expected a loopback address"))
+    }
+}

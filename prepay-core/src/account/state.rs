@@ -137,12 +137,13 @@ impl Account {
         for event in events {
             account.apply(event)?;
         }
-        account.forget_marks();
+        account.restarted();
         Ok(account)
     }
 
-    /// Forgets monotonic times, which mean nothing after a restart.
-    pub(super) fn forget_marks(&mut self) {
+    /// Forgets monotonic times, which mean nothing after a restart: [`Account::rebuild`] does so, and a caller that folds
+    /// a long history in pieces with [`Account::apply`] has to.
+    pub fn restarted(&mut self) {
         for meter in &mut self.meters {
             meter.marks = Marks::default();
         }

@@ -134,10 +134,19 @@ impl Ledger {
         entries: impl IntoIterator<Item = &'a Entry>,
     ) -> Result<Self, LedgerError> {
         entries.into_iter().try_fold(Self::new(currency, shard), |mut ledger, entry| {
-            ledger.head.accepts(entry)?;
-            ledger.apply(entry)?;
+            ledger.replay(entry)?;
             Ok(ledger)
         })
+    }
+
+    /// Takes a line of a stored journal that has to be checked: what [`Ledger::rebuild`] does with each, for a caller
+    /// that reads a long journal in pieces.
+    ///
+    /// # Errors
+    /// As [`Ledger::rebuild`]; the books are then as they were.
+    pub fn replay(&mut self, entry: &Entry) -> Result<(), LedgerError> {
+        self.head.accepts(entry)?;
+        self.apply(entry)
     }
 
     /// The currency of all amounts.

@@ -21,7 +21,7 @@ use axum::{
 use problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
-use views::{AccountView, MeterView, SaleView, Scale, TileView};
+use views::{AccountView, MeterView, SaleView, TileView};
 
 /// The longest request body, bytes.
 pub const BODY_BYTES_MAX: usize = 4096;
@@ -111,7 +111,7 @@ fn counts(station: &Station, rows: &[read::MeterRow]) -> Counts {
         ("lost", with(&|tile| tile.link == "lost")),
         ("reads", totals.reads),
         ("lost_replies", totals.lost_replies),
-        ("sales", totals.sales_applied),
+        ("sales", totals.purchase_frames),
     ])
 }
 

@@ -16,6 +16,8 @@ pub struct Scale {
     pub utc_offset_min: i32,
     /// The present.
     pub now_utc_s: i64,
+    /// A status older than this is stale, seconds.
+    pub stale_after_s: i64,
 }
 
 impl Scale {
@@ -68,7 +70,7 @@ impl MeterView {
             clock_drift_s: latest.and_then(|latest| latest.clock_drift_s),
             read_local: latest.map(|latest| scale.local(latest.read_utc_s)),
             age_s: row.age_s(scale.now_utc_s),
-            link: row.link(scale.now_utc_s),
+            link: row.link(scale.now_utc_s, scale.stale_after_s),
         }
     }
 }
@@ -101,7 +103,7 @@ impl TileView {
             account: shop.account,
             money: books.map_or_else(|| "not_opened".to_owned(), |books| books.money.clone()),
             supply: books.map_or_else(|| "prepaid".to_owned(), |books| books.supply.clone()),
-            link: row.link(scale.now_utc_s),
+            link: row.link(scale.now_utc_s, scale.stale_after_s),
             balance: books.map_or_else(|| "–".to_owned(), |books| minor(books.balance_minor, scale.places)),
             power_kw: row.latest.as_ref().map_or_else(|| "–".to_owned(), |latest| milli(latest.power_w)),
             age_s: row.age_s(scale.now_utc_s),

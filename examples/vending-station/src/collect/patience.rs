@@ -30,6 +30,13 @@ const LOST_FLOOR: Duration = Duration::from_secs(5);
 const RECONNECT: Duration = Duration::from_secs(2);
 const RECONNECT_FLOOR: Duration = Duration::from_millis(100);
 
+/// A disagreement between meter and books is a finding when it lasts this long.
+const GRACE: Duration = Duration::from_secs(180);
+const GRACE_FLOOR: Duration = Duration::from_secs(3);
+/// A relay order that the meter does not show is written again after this.
+const RELAY_RETRY: Duration = Duration::from_secs(60);
+const RELAY_RETRY_FLOOR: Duration = Duration::from_millis(500);
+
 /// All waiting times of the collector at one world speed.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -86,6 +93,20 @@ impl Patience {
             probe_max_ms: world_ms(Duration::from_secs(60), Duration::from_secs(1)),
             ..SalePolicy::DEFAULT
         }
+    }
+
+    /// World seconds that a disagreement has to last before it is a finding.
+    pub fn grace_s(&self) -> u32 {
+        self.world_s(GRACE, GRACE_FLOOR)
+    }
+
+    /// World seconds before a relay order is written again.
+    pub fn relay_retry_s(&self) -> u32 {
+        self.world_s(RELAY_RETRY, RELAY_RETRY_FLOOR)
+    }
+
+    fn world_s(&self, world: Duration, floor: Duration) -> u32 {
+        u32::try_from(self.world_us(self.clock.real(world, floor)) / 1_000_000).unwrap_or(u32::MAX)
     }
 
     fn world_us(&self, real: Duration) -> u64 {

@@ -2,7 +2,6 @@
 
 use super::{Store, StoreError};
 use sqlx::{Row, sqlite::SqliteRow};
-use std::collections::BTreeMap;
 
 /// A status older than this is stale: the station promises every status at most three minutes old.
 pub const STALE_AFTER_S: i64 = 180;
@@ -96,13 +95,13 @@ impl MeterRow {
     }
 
     /// The code of the link's state.
-    pub fn link(&self, now_utc_s: i64) -> &'static str {
+    pub fn link(&self, now_utc_s: i64, stale_after_s: i64) -> &'static str {
         let quarantined = self.shop.as_ref().and_then(|shop| shop.books.as_ref()).is_some_and(|books| books.quarantined);
         if self.silent_since_utc_s.is_some() {
             "lost"
         } else if quarantined {
             "quarantined"
-        } else if self.age_s(now_utc_s).is_none_or(|age| age > STALE_AFTER_S) {
+        } else if self.age_s(now_utc_s).is_none_or(|age| age > stale_after_s) {
             "stale"
         } else {
             "fresh"
@@ -250,8 +249,66 @@ pub async fn events_of(store: &Store, account: i64, kinds: &[&str]) -> Result<Ve
     Ok(events)
 }
 
-/// How often each kind of event happened in the whole station.
-pub async fn event_counts(store: &Store) -> Result<BTreeMap<String, i64>, StoreError> {
-    let rows = sqlx::query("SELECT kind, count(*) AS n FROM event GROUP BY kind").fetch_all(store.readers()).await?;
-    rows.iter().map(|row| Ok((row.try_get("kind")?, row.try_get("n")?))).collect()
+/// The time of the newest row that carries one, so that a clock never starts behind it; 0 without any.
+pub async fn latest_utc_s(store: &Store) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "SELECT max(coalesce((SELECT max(read_utc_s) FROM latest), 0), coalesce((SELECT max(utc_s) FROM event), 0)) AS t",
+    )
+    .fetch_one(store.readers())
+    .await?;
+    Ok(row.try_get("t")?)
+}
+
+/// One kept reading of a meter: time and registers, 0.01 kWh.
+#[derive(Debug, Clone, Copy)]
+pub struct CurveRow {
+    /// When it was read.
+    pub utc_s: i64,
+    /// Total energy.
+    pub total: u64,
+    /// Spike, peak, flat, valley.
+    pub rates: [u64; 4],
+}
+
+/// The kept readings of a meter in order, at most `limit`.
+pub async fn curve(store: &Store, meter: &str, after_utc_s: i64, limit: i64) -> Result<Vec<CurveRow>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM curve WHERE meter = $1 AND utc_s > $2 ORDER BY day, utc_s LIMIT $3")
+        .bind(meter)
+        .bind(after_utc_s)
+        .bind(limit)
+        .fetch_all(store.readers())
+        .await?;
+    let mut curve = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let column = |name: &'static str| -> Result<u64, StoreError> {
+            let value: i64 = row.try_get(name)?;
+            u64::try_from(value).map_err(|_| StoreError::damaged("curve", meter, format!("{name} is {value}")))
+        };
+        curve.push(CurveRow {
+            utc_s: row.try_get("utc_s")?,
+            total: column("energy_total")?,
+            rates: [column("energy_spike")?, column("energy_peak")?, column("energy_flat")?, column("energy_valley")?],
+        });
+    }
+    Ok(curve)
+}
+
+/// How many sales were unknown for a time, and how many of those are closed.
+pub async fn unknown_sales(store: &Store) -> Result<(i64, i64), StoreError> {
+    let row = sqlx::query("SELECT count(*) AS n, count(closed_utc_s) AS closed FROM sale WHERE was_unknown = 1")
+        .fetch_one(store.readers())
+        .await?;
+    Ok((row.try_get("n")?, row.try_get("closed")?))
+}
+
+/// What an account has bought and was credited, minor units.
+pub async fn sold_minor(store: &Store, account: u64) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "SELECT cast(coalesce(sum(amount_minor), 0) AS bigint) AS sum FROM sale
+         WHERE account = $1 AND state IN ('applied', 'applied_by_count')",
+    )
+    .bind(i64::try_from(account).unwrap_or(i64::MAX))
+    .fetch_one(store.readers())
+    .await?;
+    Ok(row.try_get("sum")?)
 }

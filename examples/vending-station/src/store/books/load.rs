@@ -28,37 +28,22 @@ pub struct State {
     pub last_sale: i64,
 }
 
-/// What reading the file again from its first row shows.
-#[derive(Debug, Clone)]
-pub struct Audit {
-    /// The state that the events and the journal make.
-    pub state: State,
-    /// Journal lines, all of whose hashes are right.
-    pub journal_lines: u64,
-}
-
 /// Folds all events and the whole journal.
+///
+/// # Errors
+/// [`StoreError::Damaged`] names the first row that does not fit.
 pub async fn load(pool: &SqlitePool, currency: Currency) -> Result<State, StoreError> {
     let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
-    let mut last_event = 0;
-    loop {
-        let rows = sqlx::query("SELECT id, body FROM event WHERE id > $1 ORDER BY id LIMIT $2")
-            .bind(last_event)
-            .bind(PAGE_ROWS)
-            .fetch_all(pool)
-            .await?;
-        for row in &rows {
-            last_event = row.try_get("id")?;
-            let event: Event = from_json("event", &last_event.to_string(), row.try_get("body")?)?;
-            accounts
-                .entry(event.account)
-                .or_insert_with(|| Account::new(event.account))
-                .apply(&event)
-                .map_err(|error| StoreError::damaged("event", last_event, error))?;
+    let mut misfit = None;
+    let last_event = each_event(pool, |event| {
+        let account = accounts.entry(event.account).or_insert_with(|| Account::new(event.account));
+        if let (None, Err(error)) = (&misfit, account.apply(event)) {
+            misfit = Some(StoreError::damaged("event", format!("{} of account {}", event.seq, event.account.0), error));
         }
-        if i64::try_from(rows.len()).is_ok_and(|count| count < PAGE_ROWS) {
-            break;
-        }
+    })
+    .await?;
+    if let Some(misfit) = misfit {
+        return Err(misfit);
     }
     // Waits that were under way begin again in full.
     for account in accounts.values_mut() {
@@ -67,6 +52,28 @@ pub async fn load(pool: &SqlitePool, currency: Currency) -> Result<State, StoreE
     let ledger = ledger(pool, currency).await?;
     let last_sale = sqlx::query("SELECT coalesce(max(id), 0) AS id FROM sale").fetch_one(pool).await?.try_get("id")?;
     Ok(State { accounts, ledger, last_event, last_sale })
+}
+
+/// Shows every stored event in order and returns the number of the last row.
+///
+/// # Errors
+/// [`StoreError::Damaged`] names a row that can't be read back.
+pub async fn each_event(pool: &SqlitePool, mut look: impl FnMut(&Event)) -> Result<i64, StoreError> {
+    let mut last = 0_i64;
+    loop {
+        let rows = sqlx::query("SELECT id, body FROM event WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(last)
+            .bind(PAGE_ROWS)
+            .fetch_all(pool)
+            .await?;
+        for row in &rows {
+            last = row.try_get("id")?;
+            look(&from_json("event", &last.to_string(), row.try_get("body")?)?);
+        }
+        if i64::try_from(rows.len()).is_ok_and(|count| count < PAGE_ROWS) {
+            return Ok(last);
+        }
+    }
 }
 
 async fn ledger(pool: &SqlitePool, currency: Currency) -> Result<Ledger, StoreError> {
@@ -88,14 +95,4 @@ async fn ledger(pool: &SqlitePool, currency: Currency) -> Result<Ledger, StoreEr
         }
     }
     Ok(ledger)
-}
-
-/// Reads the whole file again, apart from the state in memory.
-///
-/// # Errors
-/// [`StoreError::Damaged`] names the first row that does not fit.
-pub async fn audit(pool: &SqlitePool, currency: Currency) -> Result<Audit, StoreError> {
-    let state = load(pool, currency).await?;
-    let journal_lines = state.ledger.head().seq;
-    Ok(Audit { state, journal_lines })
 }

@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-pub use load::{Audit, State};
+pub use load::{State, each_event, load as audit};
 
 /// Jobs that may wait for the writer. Senders wait beyond that.
 const QUEUE_JOBS: usize = 1024;
@@ -69,7 +69,6 @@ enum Job {
     Heard { meter: MeterNumber },
     Silent { meter: MeterNumber, account: Option<AccountId> },
     MayWrite { account: AccountId, meter: MeterNumber, version: u32, answer: oneshot::Sender<bool> },
-    Count { name: &'static str, value: i64 },
     Look { answer: oneshot::Sender<Box<State>> },
     Sweep,
     Flush { answer: oneshot::Sender<()> },
@@ -204,13 +203,6 @@ impl Books {
     /// Whether a relay order is still the newest: asked right before it is written.
     pub async fn may_write(&self, account: AccountId, meter: MeterNumber, version: u32) -> bool {
         self.ask(|answer| Job::MayWrite { account, meter, version, answer }).await.unwrap_or(false)
-    }
-
-    /// Adds to a long-lived total.
-    pub async fn count(&self, name: &'static str, value: i64) {
-        if value != 0 {
-            self.tell(Job::Count { name, value }).await;
-        }
     }
 
     /// A copy of the state in memory, for audits.

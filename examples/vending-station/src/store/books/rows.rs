@@ -6,7 +6,7 @@ use prepay_core::{
     account::{Account, Event, Fact, Purse},
     finding::Finding,
     id::{AccountId, MeterNumber, SaleId},
-    ledger::{Entry, idempotency::Key},
+    ledger::{Entry, Key},
     money::Currency,
     reading::MeterReading,
     sale::{Proof, SendOutcome},
@@ -26,7 +26,6 @@ pub(super) struct Rows {
     latest: BTreeMap<MeterNumber, Poll>,
     curve: Vec<Poll>,
     links: BTreeMap<MeterNumber, Option<i64>>,
-    counts: BTreeMap<&'static str, i64>,
 }
 
 impl Rows {
@@ -59,10 +58,6 @@ impl Rows {
         self.links.insert(meter, Some(utc_s));
     }
 
-    pub(super) fn count(&mut self, name: &'static str, value: i64) {
-        *self.counts.entry(name).or_default() += value;
-    }
-
     /// What is known of a key, in this batch or in the file.
     pub(super) async fn prior(&self, pool: &SqlitePool, key: &Key) -> Result<Option<SellRecord>, StoreError> {
         if let Some((record, _)) = self.keys.get(key) {
@@ -78,8 +73,7 @@ impl Rows {
         let nothing = self.events.is_empty()
             && self.keys.is_empty()
             && self.latest.is_empty()
-            && self.links.is_empty()
-            && self.counts.is_empty();
+            && self.links.is_empty();
         if nothing {
             return Ok(());
         }
@@ -122,16 +116,6 @@ impl Rows {
                 .bind(meter)
                 .bind(utc_s),
             }
-            .execute(&mut *tx)
-            .await?;
-        }
-        for (name, value) in &self.counts {
-            sqlx::query(
-                "INSERT INTO counter (name, value) VALUES ($1, $2)
-                 ON CONFLICT (name) DO UPDATE SET value = counter.value + excluded.value",
-            )
-            .bind(name)
-            .bind(value)
             .execute(&mut *tx)
             .await?;
         }
@@ -293,9 +277,9 @@ async fn project_account(
     let balance = match (terms.purse, reading) {
         (Purse::InMeter, Some(reading)) => Some(reading.balance.minor()),
         (Purse::InMeter, None) => None,
-        (Purse::AtStation, _) => Some(account.available().minor()),
+        (Purse::AtStation, _) => Some(account.purse().minor() - account.held().minor()),
     };
-    let updated = reading.map_or(meter.settled().taken_utc_s, |reading| reading.taken.utc_s);
+    let updated = reading.map_or(meter.settled().taken.utc_s, |reading| reading.taken.utc_s);
     sqlx::query(
         "INSERT INTO account (id, money_state, supply_state, quarantined, balance_minor, available_minor, updated_utc_s)
          VALUES ($1, $2, $3, $4, coalesce($5, $6), coalesce($5, $6), $7)

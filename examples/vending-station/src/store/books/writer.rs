@@ -9,7 +9,7 @@ use crate::{clock::WorldClock, store::Store};
 use prepay_core::{
     account::{Account, Command, Effect, Payment, Purse, Refusal},
     id::{AccountId, ChannelId, MeterNumber, OperatorId, SaleId},
-    ledger::idempotency::{BodyHash, Key, KeyRecord, Keyed},
+    ledger::{BodyHash, Key, KeyRecord, Keyed},
     money::{Currency, Money},
     persist::{Persisted, Withheld},
     settlement::Pricer,
@@ -127,7 +127,6 @@ impl Writer {
                 let may = self.state.accounts.get(&account).is_some_and(|account| account.may_write(meter, version));
                 afters.push(After::MayWrite(answer, may));
             }
-            Job::Count { name, value } => rows.count(name, value),
             Job::Look { answer } => afters.push(After::Look(answer)),
             Job::Sweep => {
                 let now = self.clock.now();

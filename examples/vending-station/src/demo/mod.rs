@@ -1,0 +1,315 @@
+//! The demonstration: a virtual mall, the station that looks after it, and the people who buy, in one process.
+//!
+//! Station and fleet meet only on the wire and share only time. Each has its own file in the demonstration's folder.
+
+mod customers;
+pub mod report;
+
+use crate::{
+    api,
+    clock::WorldClock,
+    fleet::{BusPlan, Fleet, FleetError, FleetHandle, FleetOptions, FleetPlan, MeterPlan, Trade},
+    collect::patience::Patience,
+    pricing::{Pricing, PricingError},
+    site::{
+        self, Complaint, Site,
+        model::{self, Purse},
+    },
+    station::{Station, StationError},
+    store::{Store, StoreError, site as stored_site},
+};
+use meter_protocol::virtual_meter::{Faults, MeterOptions, Model};
+use report::Report;
+use std::{
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// The mall that comes with the program.
+const MALL: &str = include_str!("../../demo/mall.toml");
+/// Monday, 2 November 2026, 08:00 in the mall.
+const FIRST_MORNING_UTC_S: i64 = 1_793_577_600;
+/// Of a thousand replies this many are lost on the way.
+const LOST_REPLIES_PER_MILLE: u16 = 25;
+/// Of a thousand requests this many never reach the meter.
+const LOST_REQUESTS_PER_MILLE: u16 = 5;
+/// Of a thousand replies this many arrive with a flipped bit.
+const CORRUPTED_PER_MILLE: u16 = 5;
+/// How often progress is shown.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+/// How long open sales may take to close at the end.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// What the user asked for.
+#[derive(Debug, Clone)]
+pub struct DemoOptions {
+    /// Folder of the two files.
+    pub folder: PathBuf,
+    /// A site file of the user's own instead of the mall.
+    pub site: Option<PathBuf>,
+    /// Where the page is served.
+    pub listen: SocketAddr,
+    /// World seconds a real second.
+    pub speed: u32,
+    /// Lines take the time that their baud rate needs.
+    pub paced: bool,
+    /// End after this long.
+    pub duration: Option<Duration>,
+    /// Where everything random comes from.
+    pub seed: u64,
+    /// Write the report as JSON here too.
+    pub report: Option<PathBuf>,
+}
+
+/// Why the demonstration could not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DemoError {
+    /// The site file.
+    #[error("{} complaints about the site:\n{}", .0.len(), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Site(Vec<Complaint>),
+    /// The fleet.
+    #[error(transparent)]
+    Fleet(Box<dyn std::error::Error + Send + Sync>),
+    /// A meter of the site that the fleet can't play.
+    #[error("meter {number}: {reason}")]
+    Unplayable {
+        /// Its number.
+        number: String,
+        /// Why.
+        reason: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The import.
+    #[error(transparent)]
+    Import(#[from] stored_site::ImportError),
+    /// A tariff.
+    #[error(transparent)]
+    Pricing(#[from] PricingError),
+    /// The station.
+    #[error(transparent)]
+    Station(#[from] StationError),
+    /// A file or socket.
+    #[error("{what}: {error}")]
+    Io {
+        /// Which.
+        what: String,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+impl From<FleetError> for DemoError {
+    fn from(error: FleetError) -> Self {
+        Self::Fleet(Box::new(error))
+    }
+}
+
+fn io(what: impl ToString) -> impl FnOnce(std::io::Error) -> DemoError {
+    move |error| DemoError::Io { what: what.to_string(), error }
+}
+
+/// Runs until the time is over or somebody presses Ctrl-C, prints the table, and says whether everything balances.
+///
+/// # Errors
+/// [`DemoError`] when it can't start or the final report can't be written.
+pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
+    let mut site = match &options.site {
+        Some(path) => site::load(path),
+        None => site::from_toml("demo/mall.toml", MALL),
+    }
+    .map_err(DemoError::Site)?
+    .site;
+    std::fs::create_dir_all(&options.folder).map_err(io(options.folder.display()))?;
+    let fleet = Fleet::open(&options.folder.join("world.sqlite"), fleet_plan(&site, options.seed)?).await?;
+    let store = Store::open(&options.folder.join("station.sqlite")).await?;
+    // The world goes on where it stopped; the station's clock must not have been ahead of it.
+    let latest = crate::store::read::latest_utc_s(&store).await?;
+    let origin_ms = fleet.time_utc_ms().max(latest.saturating_mul(1000));
+    let clock = WorldClock::starting_at(origin_ms, options.speed);
+    let patience = Patience::new(clock, options.paced);
+    let faults = Faults {
+        lost_request_per_mille: LOST_REQUESTS_PER_MILLE,
+        lost_reply_per_mille: LOST_REPLIES_PER_MILLE,
+        corrupted_reply_per_mille: CORRUPTED_PER_MILLE,
+        ..Faults::NONE
+    };
+    let fleet_options =
+        FleetOptions { paced: options.paced, faults, seed: options.seed, frame_life: patience.frame_life() };
+    let fleet_clock = fleet.clock(clock.utc_ms(), options.speed);
+    let fleet = fleet.serve(fleet_clock, fleet_options).await?;
+    for (gateway, address) in gateways_of(&site).into_iter().zip(fleet.addresses()) {
+        site.gateways[gateway].address = address.to_string();
+    }
+    stored_site::import(&store, &site).await?;
+    let station = Station::start(store, clock, options.paced).await?;
+    let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(io(options.listen))?;
+    let address = listener.local_addr().map_err(io(options.listen))?;
+    println!("{}: {} shops, {} meters", site.settings.name, site.tenants.len(), site.meters.len());
+    println!("page: http://{address}  (ends {})", ends(options.duration));
+    let app = api::router(station.clone());
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let stop = Arc::new(AtomicBool::new(false));
+    let people = {
+        let (stop, speed, seed) = (stop.clone(), options.speed, options.seed);
+        std::thread::spawn(move || customers::run(&format!("http://{address}"), speed, seed, &stop))
+    };
+
+    let began = Instant::now();
+    let interrupted = watch_progress(&station, began, options.duration).await;
+    if interrupted {
+        println!("stopping in order…");
+    }
+    stop.store(true, Ordering::Relaxed);
+    let joined = tokio::task::spawn_blocking(move || people.join()).await;
+    if !matches!(joined, Ok(Ok(()))) {
+        tracing::error!("the customers' thread ended badly");
+    }
+    station.drain();
+    drain(&station).await;
+    station.close().await;
+    let report = report::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
+    server.abort();
+    fleet.shutdown().await?;
+    finish(&report, options.report.as_deref())?;
+    Ok(report.balances())
+}
+
+fn ends(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "with Ctrl-C".into(), |duration| format!("after {} s", duration.as_secs()))
+}
+
+fn finish(report: &Report, path: Option<&Path>) -> Result<(), DemoError> {
+    println!("{report}");
+    if let Some(path) = path {
+        let text = serde_json::to_string_pretty(report).map_err(|error| io(path.display())(error.into()))?;
+        std::fs::write(path, text).map_err(io(path.display()))?;
+    }
+    Ok(())
+}
+
+/// What the fleet itself counted.
+fn fleet_counts(fleet: &FleetHandle) -> report::FleetCounts {
+    let stats = fleet.stats();
+    report::FleetCounts { requests: stats.requests, replies: stats.replies, states_stored: stats.states_stored }
+}
+
+/// Shows a line now and then until the time is over; true if somebody asked to stop.
+async fn watch_progress(station: &Station, began: Instant, duration: Option<Duration>) -> bool {
+    let mut every = tokio::time::interval(PROGRESS_EVERY);
+    every.tick().await;
+    loop {
+        let left = duration.map(|duration| duration.saturating_sub(began.elapsed()));
+        let over = async {
+            match left {
+                Some(left) => tokio::time::sleep(left).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = over => return false,
+            () = asked_to_stop() => return true,
+            _ = every.tick() => match report::progress(station).await {
+                Ok(line) => println!("{line}"),
+                Err(error) => tracing::error!(%error, "no progress line"),
+            },
+        }
+    }
+}
+
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+        }
+        Err(_) => drop(interrupt.await),
+    }
+}
+
+/// Waits until no sale is open any more. What can't be settled by then stays open and is reported.
+async fn drain(station: &Station) {
+    let until = Instant::now() + DRAIN_LIMIT;
+    while Instant::now() < until {
+        let open = station.books.look().await.map(|state| report::open_sales(&state));
+        if !open.is_ok_and(|open| open > 0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The gateway of each bus, in the order of the buses.
+fn gateways_of(site: &Site) -> Vec<usize> {
+    let position = |code: &str| site.gateways.iter().position(|gateway| gateway.code == code);
+    site.buses.iter().filter_map(|bus| position(&bus.gateway)).collect()
+}
+
+/// The world that belongs to a site: what stands where, and what draws power behind it.
+fn fleet_plan(site: &Site, seed: u64) -> Result<FleetPlan, DemoError> {
+    let pricing = Pricing::new(site, &std::collections::HashMap::new())?;
+    let buses = site.buses.iter().map(|bus| BusPlan {
+        name: bus.code.clone(),
+        listen: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
+        baud: bus.baud,
+    });
+    let meters = site.meters.iter().map(|meter| {
+        let unplayable = |reason: String| DemoError::Unplayable { number: meter.number.clone(), reason };
+        let tenant = meter.tenant.as_deref().and_then(|code| site.tenant(code));
+        let trade = match tenant {
+            None => Trade::CommonServices,
+            Some(tenant) => trade(&tenant.trade).ok_or_else(|| {
+                unplayable(format!("`{}` is no trade that the demonstration knows a load for", tenant.trade))
+            })?,
+        };
+        let bus = site.buses.iter().position(|bus| bus.code == meter.bus);
+        let price_hint = match tenant {
+            Some(tenant) => pricing.hint(&tenant.tariff)?,
+            None => 0,
+        };
+        Ok(MeterPlan {
+            bus: bus.ok_or_else(|| unplayable(format!("bus `{}` is missing", meter.bus)))?,
+            unit: meter.unit,
+            number: meter.number.clone(),
+            model: match meter.model {
+                model::Model::Dtsy1352 => Model::Dtsy1352,
+                model::Model::Ddsy1352 => Model::Ddsy1352,
+            },
+            trade,
+            rated_w: u16::try_from(meter.peak_w).map_err(|_| unplayable(format!("peak_w {} is too high", meter.peak_w)))?,
+            prepaid: tenant.is_some_and(|tenant| tenant.purse == Purse::Meter),
+            price_hint_per_kwh: price_hint,
+            alarm_1_hint_cents: tenant.and_then(|tenant| u32::try_from(tenant.alarm_1_minor).ok()).unwrap_or_default(),
+        })
+    });
+    Ok(FleetPlan {
+        seed,
+        start_utc_s: FIRST_MORNING_UTC_S,
+        utc_offset_min: site.settings.utc_offset_min,
+        meter_options: MeterOptions::default(),
+        buses: buses.collect(),
+        meters: meters.collect::<Result<_, DemoError>>()?,
+    })
+}
+
+fn trade(word: &str) -> Option<Trade> {
+    Some(match word {
+        "restaurant" => Trade::Restaurant,
+        "supermarket" => Trade::Supermarket,
+        "clothes" => Trade::Clothes,
+        "cinema" => Trade::Cinema,
+        "office" => Trade::Office,
+        "cafe" => Trade::Cafe,
+        "gym" => Trade::Gym,
+        "common_services" => Trade::CommonServices,
+        _ => return None,
+    })
+}

@@ -1,0 +1,16 @@
+//! The reference collector-and-vending service: how the crates `meter-protocol`, `tariff-engine` and `prepay-core` are wired
+//! into a station. Written to be read; see `ARCHITECTURE.md` at the root of the workspace.
+
+pub mod amount;
+pub mod api;
+pub mod clock;
+pub mod collect;
+pub mod console;
+pub mod demo;
+mod fleet;
+pub mod local_time;
+pub mod pricing;
+pub mod site;
+pub mod station;
+pub mod store;
+pub mod totals;

@@ -1,0 +1,257 @@
+//! The station put together: store, books, lines.
+
+use crate::{
+    api::views::Scale,
+    clock::WorldClock,
+    collect::{
+        commission::Wanted,
+        line::{AccountSetup, Line, LineSetup, MeterSetup, Mode, Shared},
+        patience::Patience,
+    },
+    pricing::{Pricing, PricingError},
+    site::{
+        Site,
+        model::{self, EqualCount, Purse},
+    },
+    store::{Store, StoreError, books::Books, site as stored_site},
+    totals::Totals,
+};
+use meter_protocol::acrel::{EqualCountRule as MeterRule, Model, PriceDecimals, Profile, RateCodes};
+use prepay_core::{
+    account::{MeterTerms, Terms},
+    credit::Levels,
+    id::{AccountId, MeterNumber},
+    money::{Currency, Money},
+    sale::EqualCountRule,
+    settlement::RegisterLimits,
+};
+use std::{collections::HashMap, sync::Arc};
+use tokio::{sync::watch, task::JoinSet};
+
+/// A register that advances faster than this many times the highest expected load is not believed.
+const LOAD_MARGIN: u32 = 4;
+/// How far the balance after a sale may be off from what prices and registers explain, minor units: one for the rounding
+/// of the meter, one for each rate register.
+const SALE_TOLERANCE_MINOR: i64 = 5;
+
+/// Why a station can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StationError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing was imported yet.
+    #[error("the station's file has no site; import one first")]
+    NoSite,
+    /// A tariff.
+    #[error(transparent)]
+    Pricing(#[from] PricingError),
+    /// A value of the site that the core refuses.
+    #[error("{what}: {reason}")]
+    Setup {
+        /// Which.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl StationError {
+    fn setup(what: impl ToString, reason: impl ToString) -> Self {
+        Self::Setup { what: what.to_string(), reason: reason.to_string() }
+    }
+}
+
+/// A running station.
+#[derive(Debug)]
+pub struct Station {
+    /// The store.
+    pub store: Arc<Store>,
+    /// The books.
+    pub books: Books,
+    /// The clock.
+    pub clock: WorldClock,
+    /// The site as it was at the start.
+    pub site: Site,
+    /// The currency of the books.
+    pub currency: Currency,
+    /// The prices.
+    pub pricing: Arc<Pricing>,
+    /// Totals of this run.
+    pub totals: Arc<Totals>,
+    /// Waiting times.
+    pub patience: Patience,
+    mode: watch::Sender<Mode>,
+    lines: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl Station {
+    /// Starts the books and a task for each line of the stored site.
+    ///
+    /// # Errors
+    /// [`StationError`]; nothing runs then.
+    pub async fn start(store: Store, clock: WorldClock, paced: bool) -> Result<Arc<Self>, StationError> {
+        let store = Arc::new(store);
+        let site = stored_site::load(&store).await?.ok_or(StationError::NoSite)?;
+        let accounts: HashMap<String, i64> = stored_site::account_ids(&store).await?.into_iter().collect();
+        let settings = &site.settings;
+        let currency = Currency::new(&settings.currency, settings.currency_places)
+            .map_err(|error| StationError::setup("currency", error))?;
+        let pricing = Arc::new(Pricing::new(&site, &accounts)?);
+        let books = Books::start(store.clone(), clock, currency, pricing.clone()).await?;
+        let patience = Patience::new(clock, paced);
+        let totals = Arc::new(Totals::default());
+        let shared = Shared {
+            books: books.clone(),
+            clock,
+            patience,
+            profile: profile(settings),
+            utc_offset_min: settings.utc_offset_min,
+            totals: totals.clone(),
+        };
+        let opened = books.look().await.map_err(|error| StationError::setup("books", error))?;
+        let (mode, modes) = watch::channel(Mode::Run);
+        let mut lines = JoinSet::new();
+        for (number, bus) in (0_u32..).zip(&site.buses) {
+            let gateway = site.gateways.iter().find(|gateway| gateway.code == bus.gateway);
+            let gateway = gateway.ok_or_else(|| StationError::setup(&bus.code, "its gateway is missing"))?;
+            let mut meters = Vec::new();
+            for meter in site.meters.iter().filter(|meter| meter.bus == bus.code) {
+                let number = meter_number(meter)?;
+                let account = match &meter.tenant {
+                    None => None,
+                    Some(code) => {
+                        let id = accounts.get(code).copied().unwrap_or_default();
+                        let id = AccountId(id.unsigned_abs());
+                        let open = opened.accounts.get(&id).is_some_and(|account| account.terms().is_some());
+                        Some(account_setup(&site, meter, code, id, open, currency, &pricing, patience)?)
+                    }
+                };
+                meters.push(MeterSetup { number, unit: meter.unit, account });
+            }
+            let setup =
+                LineSetup { code: bus.code.clone(), number, address: gateway.address.clone(), baud: bus.baud, meters };
+            let line = Line::new(setup, shared.clone(), modes.clone())
+                .map_err(|error| StationError::setup(&bus.code, error))?;
+            lines.spawn(line.run());
+        }
+        Ok(Arc::new(Self {
+            store,
+            books,
+            clock,
+            site,
+            currency,
+            pricing,
+            totals,
+            patience,
+            mode,
+            lines: tokio::sync::Mutex::new(lines),
+        }))
+    }
+
+    /// How to show things now.
+    pub fn scale(&self) -> Scale {
+        Scale {
+            places: self.site.settings.currency_places,
+            utc_offset_min: self.site.settings.utc_offset_min,
+            now_utc_s: self.clock.utc_s(),
+            stale_after_s: self.patience.stale_after_s(),
+        }
+    }
+
+    /// No new polls; what is open goes on.
+    pub fn drain(&self) {
+        self.mode.send_replace(Mode::Drain);
+    }
+
+    /// Takes a closing reading of every meter, ends the lines and waits until all is stored.
+    pub async fn close(&self) {
+        self.mode.send_replace(Mode::Close);
+        let mut lines = self.lines.lock().await;
+        while let Some(ended) = lines.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a line ended badly");
+            }
+        }
+        self.books.flush().await;
+    }
+}
+
+/// What the site says that its bench tests have settled.
+fn profile(settings: &model::Settings) -> Profile {
+    let mut profile = Profile::unsettled();
+    profile.price_decimals = settings.price_places.and_then(PriceDecimals::new);
+    profile.rate_codes =
+        settings.rate_codes_from_one.map(|from_one| if from_one { RateCodes::FromOne } else { RateCodes::FromZero });
+    profile.equal_count = settings.equal_count.map(|rule| match rule {
+        EqualCount::Acknowledged => MeterRule::Acknowledges,
+        EqualCount::Refused => MeterRule::Refuses,
+        EqualCount::Adds => MeterRule::AddsAgain,
+    });
+    profile
+}
+
+fn meter_number(meter: &model::Meter) -> Result<MeterNumber, StationError> {
+    let number = meter.number.parse().map_err(|error| StationError::setup(&meter.number, error))?;
+    MeterNumber::new(number).map_err(|error| StationError::setup(&meter.number, error))
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is one fact of the setup, and there is one caller")]
+fn account_setup(
+    site: &Site,
+    meter: &model::Meter,
+    code: &str,
+    id: AccountId,
+    open: bool,
+    currency: Currency,
+    pricing: &Pricing,
+    patience: Patience,
+) -> Result<AccountSetup, StationError> {
+    let refuse = |error: &dyn std::fmt::Display| StationError::setup(format!("tenant `{code}`"), error);
+    let tenant = site.tenant(code).ok_or_else(|| refuse(&"it is missing"))?;
+    let in_meter = tenant.purse == Purse::Meter;
+    let alarm = |minor: i64| u32::try_from(minor).map_err(|_| refuse(&format!("alarm level {minor} fits no register")));
+    let levels = Levels::new(
+        Money::from_minor(tenant.alarm_1_minor),
+        Money::from_minor(tenant.alarm_2_minor),
+        Money::ZERO,
+        Money::ZERO,
+    )
+    .map_err(|error| refuse(&error))?;
+    let purse = if in_meter { prepay_core::account::Purse::InMeter } else { prepay_core::account::Purse::AtStation };
+    let number = meter_number(meter)?;
+    let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter)?;
+    let mut meter_terms =
+        MeterTerms::new(number, RegisterLimits::six_digits((meter.peak_w / 1000 + 1).saturating_mul(LOAD_MARGIN)));
+    meter_terms.tolerance = Money::from_minor(SALE_TOLERANCE_MINOR);
+    meter_terms.equal_count = match site.settings.equal_count {
+        Some(EqualCount::Acknowledged) => EqualCountRule::EqualAcknowledged,
+        Some(EqualCount::Refused) => EqualCountRule::EqualRefused,
+        // Not settled: the worst is assumed.
+        Some(EqualCount::Adds) | None => EqualCountRule::AnyCountAdds,
+    };
+    Ok(AccountSetup {
+        id,
+        open,
+        wanted: Wanted {
+            number,
+            model: match meter.model {
+                model::Model::Dtsy1352 => Model::Dtsy1352,
+                model::Model::Ddsy1352 => Model::Ddsy1352,
+            },
+            prepaid: in_meter,
+            alarms_minor: [alarm(tenant.alarm_1_minor)?, alarm(tenant.alarm_2_minor)?],
+            prices: on_meter.prices,
+            day: on_meter.day,
+        },
+        terms: Terms {
+            sale: patience.sale(),
+            grace_s: patience.grace_s(),
+            relay_retry_s: patience.relay_retry_s(),
+            ..Terms::new(currency, purse, levels)
+        },
+        meter_terms,
+        station_credit: Money::from_minor(tenant.opening_minor),
+    })
+}
