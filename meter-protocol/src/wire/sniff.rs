@@ -60,7 +60,13 @@ pub fn decode_pdu(unit: u8, pdu: &[u8]) -> Result<Sniffed<'_>, FrameError> {
     let known = shape_of(function);
     let mut as_exception = None;
     if function & EXCEPTION_BIT != 0 && known.is_none() && data.len() == 1 {
-        as_exception = Some(parse_exception(function & !EXCEPTION_BIT, data)?);
+        let base = function & !EXCEPTION_BIT;
+        as_exception = match parse_exception(base, data) {
+            Ok(exception) => Some(exception),
+            Err(error) if shape_of(base).is_some() => return Err(error),
+            // The exception of no function we know: an opaque frame.
+            Err(_) => None,
+        };
     }
     let fits_reply = known.is_some_and(|shape| (shape.reply)(data));
     if let Some(shape) = known

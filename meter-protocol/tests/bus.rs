@@ -1,0 +1,209 @@
+//! The bus in virtual time.
+
+use meter_protocol::bus::{Bus, BusConfig, BusError, Class, Job, JobOutcome, LinkState, MAX_WAITING, MeterSlot, Next};
+use meter_protocol::session::{CharFormat, Pace};
+
+const SECOND: u64 = 1_000_000;
+
+/// What the wire needs for one read of 48 registers at 9600 8N1 with 35 ms turnaround.
+fn transaction_us() -> u64 {
+    let pace = Pace::serial(9600, CharFormat::N8_1);
+    pace.t35_us() + pace.chars_us(8) + 35_000 + pace.chars_us(101)
+}
+
+/// What an unanswered read costs: the request, 1 s, and the silence.
+fn lost_us() -> u64 {
+    let pace = Pace::serial(9600, CharFormat::N8_1);
+    pace.t35_us() + pace.chars_us(8) + SECOND + pace.chars_us(101)
+}
+
+/// A line of meters; `answers(slot, now)` says who is alive.
+struct Line<F> {
+    bus: Bus<Vec<MeterSlot>>,
+    now_us: u64,
+    answers: F,
+    log: Vec<(u64, usize, Job, JobOutcome)>,
+}
+
+impl<F: Fn(usize, u64) -> bool> Line<F> {
+    fn new(meters: Vec<MeterSlot>, answers: F) -> Self {
+        Self { bus: Bus::new(meters, BusConfig::default()).unwrap(), now_us: 0, answers, log: Vec::new() }
+    }
+
+    fn run_until(&mut self, end_us: u64) {
+        while self.now_us < end_us {
+            match self.bus.next(self.now_us) {
+                Next::Run { slot, job } => {
+                    let answered = (self.answers)(slot, self.now_us);
+                    self.now_us += if answered { transaction_us() } else { lost_us() };
+                    let outcome = if answered { JobOutcome::Answered } else { JobOutcome::NoReply };
+                    self.bus.finished(slot, job, outcome, self.now_us).unwrap();
+                    self.log.push((self.now_us, slot, job, outcome));
+                }
+                Next::WaitUntil(until_us) => self.now_us = until_us.max(self.now_us + 1),
+                Next::Idle => self.now_us = end_us,
+                Next::Running { .. } => panic!("a job was not reported"),
+            }
+        }
+    }
+
+    /// Readings of a meter in a window.
+    fn readings(&self, slot: usize, from_us: u64, to_us: u64) -> usize {
+        let in_window = |time: u64| (from_us..to_us).contains(&time);
+        self.log
+            .iter()
+            .filter(|(time, s, _, outcome)| in_window(*time) && *s == slot && *outcome == JobOutcome::Answered)
+            .count()
+    }
+}
+
+#[test]
+fn a_full_line_reaches_the_rounds_that_the_wire_allows() {
+    let mut line = Line::new(vec![MeterSlot::polled(0); 32], |_, _| true);
+    line.run_until(180 * SECOND);
+    let allowed = (180 * SECOND / (32 * transaction_us())) as usize;
+    for slot in 0..32 {
+        let rounds = line.readings(slot, 0, 180 * SECOND);
+        assert!(rounds * 100 >= allowed * 97, "meter {slot}: {rounds} of {allowed}");
+    }
+}
+
+#[test]
+fn dead_meters_cost_a_bounded_slice_and_are_found_when_they_return() {
+    let dead = |slot: usize| slot == 3 || slot == 17;
+    let died_us = 60 * SECOND;
+    let returned_us = 900 * SECOND;
+    let mut line = Line::new(vec![MeterSlot::polled(0); 32], move |slot, now| {
+        !dead(slot) || !(died_us..returned_us).contains(&now)
+    });
+    line.run_until(1000 * SECOND);
+    let rounds = 180 * SECOND / (32 * transaction_us());
+    let mut from_us = died_us + 30 * SECOND;
+    while from_us + 180 * SECOND <= returned_us {
+        for slot in (0..32).filter(|slot| !dead(*slot)) {
+            let kept = line.readings(slot, from_us, from_us + 180 * SECOND);
+            assert!(kept as u64 * 100 >= rounds * 99, "meter {slot} from {from_us}: {kept} of {rounds}");
+        }
+        from_us += SECOND;
+    }
+    for slot in [3, 17] {
+        assert!(line.readings(slot, returned_us, returned_us + 60 * SECOND) > 0, "meter {slot} was not found again");
+        assert!(matches!(line.bus.link_state(slot), Ok(LinkState::Fresh { .. })));
+    }
+}
+
+#[test]
+fn a_line_of_mostly_dead_meters_still_serves_the_living() {
+    let mut line = Line::new(vec![MeterSlot::polled(5 * SECOND); 32], |slot, _| slot == 0);
+    line.run_until(600 * SECOND);
+    // Probes share a tenth of the line when it is busy; here one meter wants it every 5 s.
+    assert!(line.readings(0, 120 * SECOND, 600 * SECOND) >= 480 / 5 * 9 / 10);
+}
+
+#[test]
+fn money_before_control_before_read_now_before_polling() {
+    let mut bus = Bus::new([MeterSlot::polled(0); 3], BusConfig::default()).unwrap();
+    bus.request(2, Class::ReadNow).unwrap();
+    bus.request(1, Class::Control).unwrap();
+    bus.request(0, Class::Money).unwrap();
+    bus.request(2, Class::Money).unwrap();
+    let mut order = Vec::new();
+    for now_us in 0..5 {
+        let Next::Run { slot, job } = bus.next(now_us) else { panic!() };
+        assert_eq!(bus.next(now_us), Next::Running { slot, job });
+        bus.finished(slot, job, JobOutcome::Answered, now_us).unwrap();
+        order.push((slot, job));
+    }
+    let expected =
+        [(0, Job::Money), (2, Job::Money), (1, Job::Control), (2, Job::ReadNow), (0, Job::Poll { cycle: 0 })];
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn polling_is_never_starved() {
+    let config = BusConfig::default();
+    let mut bus = Bus::new([MeterSlot::polled(0); 2], config).unwrap();
+    let mut polls = 0;
+    for now_us in 0..1000 {
+        // Somebody always wants something.
+        bus.request(now_us as usize % 2, Class::Money).unwrap_or_default();
+        let Next::Run { slot, job } = bus.next(now_us) else { panic!() };
+        polls += usize::from(matches!(job, Job::Poll { .. }));
+        bus.finished(slot, job, JobOutcome::Answered, now_us).unwrap();
+    }
+    assert_eq!(polls, 1000 / (usize::from(config.max_urgent_run) + 1));
+}
+
+#[test]
+fn meters_of_one_class_take_turns() {
+    let mut bus = Bus::new([MeterSlot::unpolled(); 3], BusConfig::default()).unwrap();
+    for slot in 0..3 {
+        bus.request(slot, Class::ReadNow).unwrap();
+        bus.request(slot, Class::ReadNow).unwrap();
+    }
+    let mut order = Vec::new();
+    while let Next::Run { slot, job } = bus.next(0) {
+        order.push(slot);
+        bus.finished(slot, job, JobOutcome::Answered, 0).unwrap();
+    }
+    assert_eq!(order, [0, 1, 2, 0, 1, 2]);
+    assert_eq!(bus.next(0), Next::Idle);
+}
+
+#[test]
+fn several_cycles_keep_their_own_time() {
+    let meter = MeterSlot::polled(180 * SECOND).with_cycle(1, 1800 * SECOND, 7 * SECOND);
+    let mut line = Line::new(vec![meter], |_, _| true);
+    line.run_until(3600 * SECOND);
+    let polls = |wanted| line.log.iter().filter(|(_, _, job, _)| *job == Job::Poll { cycle: wanted }).count();
+    assert_eq!((polls(0), polls(1)), (20, 2));
+}
+
+#[test]
+fn work_for_a_silent_meter_waits_for_a_probe() {
+    let mut line = Line::new(vec![MeterSlot::polled(10 * SECOND)], |_, now| now > 100 * SECOND);
+    line.run_until(50 * SECOND);
+    let LinkState::Silent { since_us } = line.bus.link_state(0).unwrap() else { panic!() };
+    assert!(since_us < 5 * SECOND);
+    line.bus.request(0, Class::Money).unwrap();
+    line.run_until(200 * SECOND);
+    let money: Vec<_> = line.log.iter().filter(|(_, _, job, _)| *job == Job::Money).collect();
+    let [(time, _, _, outcome)] = money[..] else { panic!("{money:?}") };
+    assert!(*time > 100 * SECOND && *outcome == JobOutcome::Answered, "no sale was risked on a silent meter");
+    let counters = line.bus.counters(0).unwrap();
+    assert_eq!(counters.silences, 1);
+    assert!(counters.probes >= 4 && counters.unanswered >= 5);
+}
+
+#[test]
+fn one_lost_reply_is_no_silence() {
+    let mut bus = Bus::new([MeterSlot::polled(60 * SECOND)], BusConfig::default()).unwrap();
+    let poll = Job::Poll { cycle: 0 };
+    assert_eq!(bus.next(0), Next::Run { slot: 0, job: poll });
+    bus.finished(0, poll, JobOutcome::NoReply, SECOND).unwrap();
+    assert_eq!(bus.link_state(0), Ok(LinkState::Unknown));
+    assert_eq!(bus.next(SECOND), Next::WaitUntil(3 * SECOND));
+    assert_eq!(bus.next(3 * SECOND), Next::Run { slot: 0, job: poll });
+    bus.finished(0, poll, JobOutcome::NotTransmitted, 4 * SECOND).unwrap();
+    assert_eq!(bus.link_state(0), Ok(LinkState::Unknown), "what was not sent says nothing about the meter");
+}
+
+#[test]
+fn misuse_is_refused() {
+    let mut bus = Bus::new([MeterSlot::unpolled()], BusConfig::default()).unwrap();
+    assert_eq!(bus.request(1, Class::Money), Err(BusError::NoSuchSlot { slot: 1, count: 1 }));
+    assert_eq!(bus.set_cycle(0, 4, Some(1), 0), Err(BusError::NoSuchCycle { cycle: 4 }));
+    for _ in 0..MAX_WAITING {
+        bus.request(0, Class::Control).unwrap();
+    }
+    let full = BusError::Full { slot: 0, class: Class::Control, limit: MAX_WAITING };
+    assert_eq!(bus.request(0, Class::Control), Err(full));
+    assert_eq!(bus.withdraw(0, Class::Control), Ok(MAX_WAITING));
+    assert_eq!(bus.next(0), Next::Idle);
+    let not_running = BusError::NotRunning { slot: 0, job: Job::Money };
+    assert_eq!(bus.finished(0, Job::Money, JobOutcome::Answered, 0), Err(not_running));
+    assert!(matches!(
+        Bus::new(vec![MeterSlot::unpolled(); 248], BusConfig::default()),
+        Err(BusError::TooManyMeters { count: 248 })
+    ));
+}

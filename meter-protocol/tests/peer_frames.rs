@@ -1,0 +1,149 @@
+//! Frames that peers get wrong, and the collected frames of peers' tests where they are at hand.
+
+mod common;
+
+use common::{hex, with_crc};
+use meter_protocol::wire::{Answer, FrameError, ReplyError, Request, rtu, sniff, tcp};
+use serde_json::Value;
+
+fn against(frame: &[u8], request: &Request<'_>) -> Result<(), ReplyError> {
+    rtu::decode_answer(frame, 1, &request.expectation()).map(|_| ())
+}
+
+#[test]
+fn a_read_reply_without_data() {
+    let frame = hex("01 03 00 20 F0");
+    assert!(matches!(sniff::decode_rtu(&frame), Err(FrameError::Shape { function: 3, .. })));
+    let asked = Request::read_holding(0, 1).unwrap();
+    assert_eq!(against(&frame, &asked), Err(ReplyError::ByteCount { expected: 2, actual: 0 }));
+}
+
+#[test]
+fn an_odd_byte_count() {
+    let frame = hex("01 03 03 00 07 00 47 BE");
+    assert!(sniff::decode_rtu(&frame).is_err());
+    assert!(against(&frame, &Request::read_holding(0, 1).unwrap()).is_err());
+}
+
+#[test]
+fn a_byte_count_below_the_data_with_a_crc_over_all() {
+    let frame = hex("01 03 02 00 07 00 09 03 F4");
+    assert!(sniff::decode_rtu(&frame).is_err());
+    assert!(against(&frame, &Request::read_holding(0, 1).unwrap()).is_err());
+    assert!(against(&frame, &Request::read_holding(0, 2).unwrap()).is_err());
+}
+
+#[test]
+fn a_late_reply_to_another_count() {
+    let frame = hex("01 03 04 00 07 00 09 8B F4");
+    assert!(sniff::decode_rtu(&frame).is_ok());
+    assert!(against(&frame, &Request::read_holding(0, 2).unwrap()).is_ok());
+    let ten = Request::read_holding(0, 10).unwrap();
+    assert_eq!(against(&frame, &ten), Err(ReplyError::ByteCount { expected: 20, actual: 4 }));
+}
+
+#[test]
+fn a_write_confirmed_for_another_address_or_count() {
+    let asked = Request::write_multiple(0x57, &[0; 4]).unwrap();
+    let reply = |pdu: &str| against(&with_crc(pdu), &asked);
+    assert_eq!(reply("01 10 00 57 00 02"), Ok(()));
+    assert_eq!(reply("01 10 00 58 00 02"), Err(ReplyError::Address { expected: 0x57, actual: 0x58 }));
+    assert_eq!(reply("01 10 00 57 00 01"), Err(ReplyError::Value { expected: 2, actual: 1 }));
+    assert_eq!(reply("01 06 00 57 00 02"), Err(ReplyError::Function { expected: 0x10, actual: 0x06 }));
+    let asked = Request::write_single(2, 3);
+    let other = against(&with_crc("01 06 00 02 00 04"), &asked);
+    assert_eq!(other, Err(ReplyError::Value { expected: 3, actual: 4 }));
+}
+
+#[test]
+fn another_unit() {
+    let asked = Request::read_holding(0, 1).unwrap();
+    assert_eq!(against(&with_crc("02 03 02 00 07"), &asked), Err(ReplyError::Unit { expected: 1, actual: 2 }));
+}
+
+#[test]
+fn exceptions() {
+    let asked = Request::read_holding(0, 1).unwrap();
+    assert_eq!(against(&hex("01 83 00 41 30"), &asked), Err(FrameError::ExceptionZero.into()));
+    let vendor = hex("01 83 20 40 E8");
+    match rtu::decode_answer(&vendor, 1, &asked.expectation()) {
+        Ok(Answer::Exception(exception)) => assert_eq!((exception.function, exception.code.get()), (3, 0x20)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(against(&with_crc("01 90 02"), &asked), Err(ReplyError::Function { expected: 3, actual: 0x90 }));
+    assert!(against(&with_crc("01 83 02 02"), &asked).is_err());
+}
+
+#[test]
+fn a_valid_frame_followed_by_zeros() {
+    let mut frame = with_crc("01 03 02 00 07");
+    let asked = Request::read_holding(0, 1).unwrap();
+    assert_eq!(against(&frame, &asked), Ok(()));
+    for _ in 0..3 {
+        frame.push(0);
+        assert!(rtu::open(&frame).is_ok(), "the CRC fits again");
+        assert!(against(&frame, &asked).is_err());
+        assert!(sniff::decode_rtu(&frame).is_err());
+    }
+}
+
+#[test]
+fn ambiguous_function_bytes_give_both_readings() {
+    let frame = with_crc("01 AA 02");
+    let sniffed = sniff::decode_rtu(&frame).unwrap();
+    assert!(sniffed.as_request.is_some() && sniffed.as_exception.is_some());
+}
+
+/// The collected frames: each is treated as its `expect` says. The collection is not part of this crate; without it
+/// the cases above stand for it.
+#[test]
+fn collected_frames() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/modbus-vectors/frames.json");
+    let Ok(text) = std::fs::read_to_string(path) else { return };
+    let entries: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert!(entries.len() > 100);
+    for entry in entries {
+        let field = |name: &str| entry[name].as_str().unwrap_or_default();
+        let bytes = hex(field("hex"));
+        let decoded = match field("kind") {
+            "rtu" => sniff::decode_rtu(&bytes).map(|_| ()),
+            "tcp" => sniff::decode_tcp(&bytes).map(|_| ()),
+            other => panic!("{other}"),
+        };
+        let expect = field("expect");
+        match expect {
+            "accept as exception 00 or reject, never panic" => {}
+            _ if expect.starts_with("accept") => assert_eq!(decoded, Ok(()), "{entry}"),
+            _ if expect.starts_with("reject") => assert!(decoded.is_err(), "{entry}"),
+            // The frame inside is found by sliding: see the session's tests.
+            "resync" => {
+                assert!(decoded.is_err(), "{entry}");
+                let inside = hex(field("frame"));
+                assert!(bytes.windows(inside.len()).any(|window| window == inside), "{entry}");
+                assert!(sniff::decode_rtu(&inside).is_ok(), "{entry}");
+            }
+            other => panic!("unknown expectation {other}"),
+        }
+    }
+}
+
+#[test]
+fn tcp_frames_against_their_request() {
+    let asked = Request::read_holding(0, 2).unwrap();
+    let frame = hex("0007 0000 0007 01 03 04 0001 0002");
+    let decode = |frame: &[u8], transaction, unit| {
+        tcp::decode_answer(frame, transaction, unit, &asked.expectation()).map(|_| ())
+    };
+    assert!(decode(&frame, 7, 1).is_ok());
+    assert_eq!(decode(&frame, 8, 1), Err(ReplyError::Transaction { expected: 8, actual: 7 }));
+    assert_eq!(decode(&frame, 7, 2), Err(ReplyError::Unit { expected: 2, actual: 1 }));
+    let wrong_protocol = hex("0007 0001 0007 01 03 04 0001 0002");
+    assert_eq!(decode(&wrong_protocol, 7, 1), Err(FrameError::Protocol { actual: 1 }.into()));
+    let too_long = hex("0007 0000 0006 01 03 04 0001 0002");
+    assert!(matches!(decode(&too_long, 7, 1), Err(ReplyError::Frame(FrameError::TooLong { .. }))));
+    let too_short = hex("0007 0000 0008 01 03 04 0001 0002");
+    assert!(matches!(decode(&too_short, 7, 1), Err(ReplyError::Frame(FrameError::TooShort { .. }))));
+
+    let mut buf = [0; 260];
+    assert_eq!(tcp::encode_request(7, 1, &asked, &mut buf).unwrap(), hex("0007 0000 0006 01 03 0000 0002"));
+}
