@@ -1,4 +1,7 @@
 //! Exact electricity bills: flat, time-of-use and tiered tariffs, explained line by line. no_std.
+//!
+//! A [`Tariff`] is a document (TOML, JSON; decimals as strings). [`Tariff::compile`] checks it once. A [`RunningBill`] takes usage,
+//! as [`Interval`]s, [`Series`] or differences of a meter's rate registers ([`RateUsage`]), and settles into a [`Bill`].
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -21,3 +24,34 @@
         clippy::disallowed_methods,
     )
 )]
+
+extern crate alloc;
+
+mod bill;
+mod calendar;
+mod compile;
+mod exact;
+pub mod limits;
+mod power_factor;
+mod running;
+pub mod tariff;
+mod usage;
+
+pub use bill::{Bill, DemandFact, IncludedTax, Line, LineKind, PeriodInputs, Quantity, Reactive, Reason, Unit};
+pub use compile::{CompileError, CompiledTariff};
+pub(crate) use exact::decimal_text;
+pub use exact::{
+    Amount, AmountError, Energy, EnergyError, MAX_PLACES, Number, Power, PowerError, Rounding, RoundingMode,
+};
+pub use running::{
+    MarginalPrice, Opening, PastPeak, PeakHistory, Position, ResumeError, RunningBill, RunningState, Split,
+};
+pub use tariff::Tariff;
+pub use usage::{
+    Border, Borders, DemandSource, Direction, Gaps, Interval, MissingInput, RateUsage, Series, UsageError, UsagePolicy,
+};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

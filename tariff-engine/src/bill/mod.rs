@@ -1,0 +1,12 @@
+//! A bill: lines that sum to the total, each explained.
+
+mod demand;
+mod energy;
+mod line;
+mod settle;
+
+pub use line::{Bill, DemandFact, IncludedTax, Line, LineKind, PeriodInputs, Quantity, Reactive, Reason, Unit};
+
+pub(crate) use demand::Peaks;
+pub(crate) use energy::limits_now;
+pub(crate) use settle::price_decimal;

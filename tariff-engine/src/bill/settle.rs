@@ -1,0 +1,536 @@
+//! Makes the bill of a period.
+
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::borrow::Borrow;
+
+use chrono::Datelike;
+use rust_decimal::Decimal;
+
+use super::demand::{FinePower, Peaks, checked, decimal_of};
+use super::energy::{EnergyPart, days_between, priced_energy};
+use super::line::{Bill, DemandFact, IncludedTax, Line, LineKind, PeriodInputs, Quantity, Reason, Unit};
+use crate::calendar::date::date_of;
+use crate::compile::values::{PRICE_PLACES, QUANTITY_ONE, SHARE_ONE, SHARE_PLACES};
+use crate::compile::{CompiledContract, CompiledDemand, CompiledFixed, CompiledTariff, CompiledVersion, TaxKind};
+use crate::exact::{Amount, Energy, Power, Rounding};
+use crate::power_factor;
+use crate::running::{RunningBill, RunningState};
+use crate::tariff::{ContractUnit, FixedDays, FixedPer};
+use crate::usage::{MissingInput, UsageError};
+
+/// 100 %, in 10⁻⁶ per cent.
+const HUNDRED_PERCENT: u128 = 100_000_000;
+/// 10⁻¹⁸ of a price in units of an amount.
+const PRICE_UNIT: i128 = 1_000_000;
+/// Mean month: 365 ÷ 12 days.
+const YEAR_DAYS: i128 = 365;
+const YEAR_MONTHS: u128 = 12;
+
+/// A bill, and what else follows from it.
+pub(crate) struct Made {
+    pub(crate) bill: Bill,
+    /// What counts towards an annual minimum.
+    pub(crate) counted: Amount,
+}
+
+/// Makes the bill of a state up to an instant.
+pub(crate) fn make(
+    tariff: &CompiledTariff,
+    state: &RunningState,
+    inputs: &PeriodInputs,
+    end_utc_s: i64,
+    provisional: bool,
+) -> Result<Made, UsageError> {
+    let at_utc_s = end_utc_s;
+    let last_day = tariff.zone.day(end_utc_s.saturating_sub(1).max(state.bill_from_utc_s));
+    let month = crate::running::month_of(last_day).ok_or(UsageError::BeyondCalendar { at_utc_s })?;
+    // Where the tariff ends with the period, its last version is the one at the end.
+    let version = tariff
+        .version_at(end_utc_s.saturating_sub(1))
+        .or_else(|| tariff.versions.get(usize::from(state.version)))
+        .ok_or(UsageError::OutsideVersions { at_utc_s })?;
+    let peaks = Peaks { tariff, state, inputs, month, period_months: i64::from(tariff.billing.months) };
+    let mut maker = Maker {
+        peaks,
+        version,
+        end_utc_s,
+        lines: Vec::new(),
+        subtotals: vec![Amount::ZERO; version.subtotals()],
+        demand: Vec::new(),
+        included: Vec::new(),
+    };
+    let energy = maker.energy()?;
+    maker.demand()?;
+    maker.contract()?;
+    maker.fixed()?;
+    maker.power_factor(&energy)?;
+    let counted = maker.minimum()?;
+    maker.taxes()?;
+    let total = maker.total()?;
+    let date = |day: i64| date_of(day).map_or_else(String::new, |date| date.to_string());
+    let bill = Bill {
+        tariff: tariff.name.clone(),
+        currency: tariff.currency.clone(),
+        from_utc_s: state.bill_from_utc_s,
+        to_utc_s: end_utc_s,
+        from_date: date(tariff.zone.day(state.bill_from_utc_s)),
+        to_date: date(last_day),
+        energy: Energy::from_micro_kwh(state.energy),
+        lines: maker.lines,
+        total,
+        included_taxes: maker.included,
+        demand: maker.demand,
+        estimated_order: state.estimated_order,
+        provisional,
+    };
+    Ok(Made { bill, counted })
+}
+
+struct Maker<'a> {
+    peaks: Peaks<'a>,
+    /// The version at the end of the period.
+    version: &'a CompiledVersion,
+    end_utc_s: i64,
+    lines: Vec<Line>,
+    /// By place, as bases name them.
+    subtotals: Vec<Amount>,
+    demand: Vec<DemandFact>,
+    included: Vec<IncludedTax>,
+}
+
+impl<'a> Maker<'a> {
+    fn energy(&mut self) -> Result<Vec<EnergyPart<'a>>, UsageError> {
+        let parts = priced_energy(self.peaks, self.end_utc_s)?;
+        for part in &parts {
+            let tiered = part.version.energy.tiers > 1;
+            let reason = if tiered {
+                let (from, to) = part.ends;
+                Reason::Tier { from_kwh: Energy::from_micro_kwh(from), to_kwh: to.map(Energy::from_micro_kwh) }
+            } else {
+                Reason::Used
+            };
+            let line = Line {
+                kind: LineKind::Energy,
+                name: self.peaks.tariff.rate_name(part.rate).to_string(),
+                tier: tiered.then(|| tier_number(part.tier)),
+                quantity: Some(Quantity { value: part.energy.to_decimal(), unit: Unit::Kwh }),
+                unit_price: Some(price_decimal(part.price)),
+                base: None,
+                amount: part.energy.times(part.price)?,
+                reason,
+                from_utc_s: part.from_utc_s,
+                to_utc_s: part.to_utc_s,
+            };
+            self.put(0, line)?;
+        }
+        Ok(parts)
+    }
+
+    fn demand(&mut self) -> Result<(), UsageError> {
+        for (place, charge) in self.version.demand.iter().enumerate() {
+            let charged = charge.months >> self.peaks.month_of_year() & 1 == 1;
+            for rate in &charge.rates {
+                let billed = self.peaks.billed(charge, rate.register)?;
+                let name = self.register_name(charge, rate.register);
+                self.demand.push(DemandFact {
+                    charge: self.peaks.tariff.demand_name(charge.name).to_string(),
+                    rate: name.1,
+                    measured_kw: Power::from_micro_kw(billed.measured),
+                    billed_kw: decimal_of(billed.billed),
+                });
+                if !charged {
+                    continue;
+                }
+                let mut from: FinePower = 0;
+                for (tier, (to, price)) in rate.tiers.iter().enumerate() {
+                    let to = to.map_or(FinePower::MAX, |to| i128::from(to).saturating_mul(QUANTITY_ONE));
+                    let part = billed.billed.min(to).saturating_sub(from);
+                    if part > 0 {
+                        let amount = Amount::of_fraction(*price, part, 1, QUANTITY_ONE.unsigned_abs())?;
+                        let line = Line {
+                            tier: (rate.tiers.len() > 1).then(|| tier_number(tier)),
+                            quantity: Some(Quantity { value: decimal_of(part), unit: Unit::Kw }),
+                            unit_price: Some(price_decimal(*price)),
+                            ..self.line(LineKind::Demand, &name.0, amount, billed.reason.clone())
+                        };
+                        self.put(CompiledVersion::FIRST_DEMAND.saturating_add(place), line)?;
+                    }
+                    from = to;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Name of a register on the bill, and name of its rate.
+    fn register_name(&self, charge: &CompiledDemand, register: u16) -> (String, String) {
+        let name = self.peaks.tariff.demand_name(charge.name);
+        let rate = self.peaks.tariff.registers.get(usize::from(register)).map_or("", |entry| entry.rate.as_str());
+        let shown = if charge.rates.len() > 1 { alloc::format!("{name} {rate}") } else { name.to_string() };
+        (shown, rate.to_string())
+    }
+
+    fn contract(&mut self) -> Result<(), UsageError> {
+        for (place, contract) in self.version.contract.iter().enumerate() {
+            let place = self.version.first_contract().saturating_add(place);
+            let told = self.peaks.inputs.contracts.iter().find(|(name, _)| *name == contract.name);
+            let (_, capacity) =
+                told.ok_or_else(|| MissingInput::ContractedCapacity { charge: contract.name.clone() })?;
+            let micro = i128::from(checked(*capacity)?);
+            let unit = if contract.unit == ContractUnit::Kw { Unit::Kw } else { Unit::Kva };
+            let amount = Amount::of_product(contract.price, micro)?;
+            let line = Line {
+                quantity: Some(Quantity { value: capacity.to_decimal(), unit }),
+                unit_price: Some(price_decimal(contract.price)),
+                ..self.line(LineKind::Contract, &contract.name, amount, Reason::Contracted)
+            };
+            self.put(place, line)?;
+            if !contract.over.is_empty() {
+                self.over_contract(place, contract, *capacity, unit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn over_contract(
+        &mut self,
+        place: usize,
+        contract: &CompiledContract,
+        capacity: Power,
+        unit: Unit,
+    ) -> Result<(), UsageError> {
+        let peak = match contract.demand.and_then(|demand| self.version.demand.get(demand)) {
+            Some(charge) => {
+                let mut highest = 0;
+                for rate in &charge.rates {
+                    highest = self.peaks.peak(rate.register)?.0.max(highest);
+                }
+                highest
+            }
+            None => {
+                let told = self.peaks.inputs.peak_kva.iter().find(|(name, _)| *name == contract.name);
+                let (_, kva) = told.ok_or_else(|| MissingInput::PeakKva { charge: contract.name.clone() })?;
+                checked(*kva)?
+            }
+        };
+        let fine_peak = i128::from(peak).saturating_mul(QUANTITY_ONE);
+        let threshold = |share: i64| i128::from(capacity.micro_kw()).saturating_mul(i128::from(share));
+        let uppers = contract.over.iter().skip(1).map(|(share, _)| threshold(*share)).chain([FinePower::MAX]);
+        for ((share, price), upper) in contract.over.iter().zip(uppers) {
+            let part = fine_peak.min(upper).saturating_sub(threshold(*share));
+            if part > 0 {
+                let amount = Amount::of_fraction(*price, part, 1, QUANTITY_ONE.unsigned_abs())?;
+                let reason = Reason::AboveContract { peak: Power::from_micro_kw(peak), contract: capacity };
+                let line = Line {
+                    quantity: Some(Quantity { value: decimal_of(part), unit }),
+                    unit_price: Some(price_decimal(*price)),
+                    ..self.line(LineKind::OverContract, &contract.name, amount, reason)
+                };
+                self.put(place, line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fixed charges of every version that the bill touches, each by its days.
+    fn fixed(&mut self) -> Result<(), UsageError> {
+        let (tariff, state) = (self.peaks.tariff, self.peaks.state);
+        let period_days = i128::from(days_between(tariff, state.period_from_utc_s, state.period_to_utc_s));
+        let first = tariff.version_index(state.bill_from_utc_s).unwrap_or(0);
+        let end_utc_s = self.end_utc_s;
+        for version in tariff.versions.iter().skip(first).take_while(|version| version.from_utc_s < end_utc_s) {
+            let from_utc_s = version.from_utc_s.max(state.bill_from_utc_s);
+            let to_utc_s = version.until_utc_s.min(end_utc_s);
+            let days = i128::from(days_between(tariff, from_utc_s, to_utc_s));
+            for fixed in &version.fixed {
+                let own = self.version.fixed.iter().position(|other| other.name == fixed.name);
+                let place =
+                    own.map_or(self.version.other_fixed(), |own| self.version.first_fixed().saturating_add(own));
+                let (amount, quantity) = fixed_amount(fixed, days, period_days, i128::from(tariff.billing.months))?;
+                let line = Line {
+                    quantity,
+                    unit_price: Some(price_decimal(fixed.price)),
+                    from_utc_s,
+                    to_utc_s,
+                    ..self.line(LineKind::Fixed, &fixed.name, amount, Reason::Standing)
+                };
+                self.put(place, line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn power_factor(&mut self, energy: &[EnergyPart<'_>]) -> Result<(), UsageError> {
+        let Some(entry) = &self.version.power_factor else { return Ok(()) };
+        let reactive = self.peaks.inputs.reactive.ok_or(MissingInput::ReactiveEnergy)?;
+        let Some(hundredths) = power_factor::of_energy(self.peaks.state.energy, reactive)? else { return Ok(()) };
+        let step = entry.table.iter().find(|(at_least, _)| i64::from(hundredths) >= *at_least);
+        let percent = step.map_or(0, |(_, percent)| *percent);
+        let mut base = self.base(&entry.base)?;
+        for name in &entry.without {
+            base = base.minus(&component_amount(energy, name)?)?;
+        }
+        let amount = base.times(i128::from(percent), HUNDRED_PERCENT)?;
+        let line = Line {
+            quantity: Some(Quantity { value: percent_decimal(percent), unit: Unit::Percent }),
+            base: Some(base),
+            ..self.line(LineKind::PowerFactor, "power factor", amount, Reason::PowerFactor { hundredths })
+        };
+        self.put(self.version.power_factor_place(), line)
+    }
+
+    /// Top-ups. Gives what counts towards an annual minimum.
+    fn minimum(&mut self) -> Result<Amount, UsageError> {
+        let place = self.version.minimum_place();
+        let Some(minimum) = &self.version.minimum else {
+            let all: Vec<usize> = (0..self.version.power_factor_place()).collect();
+            return self.base(&all);
+        };
+        let mut counted = self.base(&minimum.base)?;
+        if let Some(monthly) = minimum.monthly {
+            let months = i128::from(self.peaks.tariff.billing.months);
+            let least = Amount::of_product(monthly, PRICE_UNIT.saturating_mul(months))?;
+            counted = self.top_up(place, LineKind::MinimumMonthly, &least, counted)?;
+        }
+        let (tariff, state) = (self.peaks.tariff, self.peaks.state);
+        let year = |utc_s: i64| date_of(tariff.zone.day(utc_s)).map(|date| date.year());
+        let ends_year =
+            self.end_utc_s == state.period_to_utc_s && year(state.period_from_utc_s) != year(state.period_to_utc_s);
+        if let Some(annual) = minimum.annual.filter(|_| ends_year) {
+            let least = Amount::of_product(annual, PRICE_UNIT)?;
+            let so_far = state.year.billed.plus(&counted)?;
+            self.top_up(place, LineKind::MinimumAnnual, &least, so_far)?;
+        }
+        Ok(counted)
+    }
+
+    /// Adds a line where a base is below its minimum; gives the base with it.
+    fn top_up(&mut self, place: usize, kind: LineKind, least: &Amount, base: Amount) -> Result<Amount, UsageError> {
+        let missing = least.minus(&base)?;
+        if missing.is_negative() || missing.is_zero() {
+            return Ok(base);
+        }
+        let topped = base.plus(&missing)?;
+        let reason = Reason::BelowMinimum { minimum: least.clone() };
+        let line = Line { base: Some(base), ..self.line(kind, "minimum", missing, reason) };
+        self.put(place, line)?;
+        Ok(topped)
+    }
+
+    fn taxes(&mut self) -> Result<(), UsageError> {
+        for (place, tax) in self.version.taxes.iter().enumerate() {
+            let place = self.version.first_tax().saturating_add(place);
+            match &tax.kind {
+                TaxKind::Added { percent, base } => {
+                    let base = self.base(base)?;
+                    let amount = base.times(i128::from(*percent), HUNDRED_PERCENT)?;
+                    let line = Line {
+                        quantity: Some(Quantity { value: percent_decimal(*percent), unit: Unit::Percent }),
+                        base: Some(base),
+                        ..self.line(LineKind::Tax, &tax.name, amount, Reason::PercentOfBase)
+                    };
+                    self.put(place, line)?;
+                }
+                TaxKind::PerKwh { price } => {
+                    let energy = self.peaks.state.energy;
+                    let amount = Amount::of_product(*price, i128::from(energy))?;
+                    let value = Energy::from_micro_kwh(energy).to_decimal();
+                    let line = Line {
+                        quantity: Some(Quantity { value, unit: Unit::Kwh }),
+                        unit_price: Some(price_decimal(*price)),
+                        ..self.line(LineKind::Tax, &tax.name, amount, Reason::PerKwh)
+                    };
+                    self.put(place, line)?;
+                }
+                TaxKind::Included { percent, base } => {
+                    let gross = self.base(base)?;
+                    let whole = HUNDRED_PERCENT.saturating_add(u128::from(percent.unsigned_abs()));
+                    let tax_in_it = self.rounded(gross.times(i128::from(*percent), whole)?);
+                    self.included.push(IncludedTax {
+                        name: tax.name.clone(),
+                        percent: percent_decimal(*percent),
+                        gross,
+                        tax: tax_in_it,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The total, with the line that rounds it.
+    fn total(&mut self) -> Result<Amount, UsageError> {
+        let sum = Amount::sum(self.lines.iter().map(|line| &line.amount))?;
+        let Some(rounding) = self.peaks.tariff.total_rounding else { return Ok(sum) };
+        let total = sum.rounded(rounding);
+        let difference = total.minus(&sum)?;
+        if !difference.is_zero() {
+            let line =
+                Line { base: Some(sum), ..self.line(LineKind::Rounding, "rounding", difference, Reason::RoundedTotal) };
+            self.lines.push(line);
+        }
+        Ok(total)
+    }
+
+    /// A line over the whole bill without quantity.
+    fn line(&self, kind: LineKind, name: &str, amount: Amount, reason: Reason) -> Line {
+        Line {
+            kind,
+            name: name.to_string(),
+            tier: None,
+            quantity: None,
+            unit_price: None,
+            base: None,
+            amount,
+            reason,
+            from_utc_s: self.peaks.state.bill_from_utc_s,
+            to_utc_s: self.end_utc_s,
+        }
+    }
+
+    /// Rounds a line once and adds it to its subtotal.
+    fn put(&mut self, place: usize, mut line: Line) -> Result<(), UsageError> {
+        line.amount = self.rounded(line.amount);
+        if let Some(subtotal) = self.subtotals.get_mut(place) {
+            subtotal.add(&line.amount)?;
+        }
+        self.lines.push(line);
+        Ok(())
+    }
+
+    fn rounded(&self, amount: Amount) -> Amount {
+        match self.peaks.tariff.line_rounding {
+            Some(rounding) => amount.rounded(rounding),
+            None => amount,
+        }
+    }
+
+    fn base(&self, places: &[usize]) -> Result<Amount, UsageError> {
+        Ok(Amount::sum(places.iter().filter_map(|place| self.subtotals.get(*place)))?)
+    }
+}
+
+/// Amount and quantity of a fixed charge.
+fn fixed_amount(
+    fixed: &CompiledFixed,
+    days: i128,
+    period_days: i128,
+    months: i128,
+) -> Result<(Amount, Option<Quantity>), UsageError> {
+    let whole = days == period_days;
+    let (units, divisor) = match (fixed.per, fixed.days) {
+        (FixedPer::Day, FixedDays::Real) => (days, 1),
+        (FixedPer::Day, FixedDays::MeanMonth365_12) => (YEAR_DAYS.saturating_mul(months), YEAR_MONTHS),
+        (FixedPer::Month, _) => (months, 1),
+    };
+    let (units, divisor) = if whole || (fixed.per, fixed.days) == (FixedPer::Day, FixedDays::Real) {
+        (units, divisor)
+    } else {
+        (units.saturating_mul(days), divisor.saturating_mul(period_days.unsigned_abs()))
+    };
+    let amount = Amount::of_fraction(fixed.price.saturating_mul(PRICE_UNIT), units, 1, divisor)?;
+    let unit = if fixed.per == FixedPer::Day { Unit::Day } else { Unit::Month };
+    let quantity = (divisor == 1)
+        .then(|| Decimal::try_from_i128_with_scale(units, 0).ok())
+        .flatten()
+        .map(|value| Quantity { value, unit });
+    Ok((amount, quantity))
+}
+
+/// What one component of the price adds to the bill.
+fn component_amount(energy: &[EnergyPart<'_>], name: &str) -> Result<Amount, UsageError> {
+    let mut sum = Amount::ZERO;
+    for part in energy {
+        let component = part.version.energy.components.iter().find(|(component, _)| component == name);
+        if let Some(price) = component.and_then(|(_, cells)| cells.get(part.cell)) {
+            sum.add(&part.energy.times(*price)?)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// Tiers are counted from 1 on bills.
+fn tier_number(tier: usize) -> u16 {
+    u16::try_from(tier).unwrap_or(u16::MAX).saturating_add(1)
+}
+
+/// A price in 10⁻¹⁸ as a decimal.
+pub(crate) fn price_decimal(price: i128) -> Decimal {
+    // 10⁵ with 18 places has 24 digits; fixed charges of 10¹² drop zeros first.
+    let mut price = price;
+    let mut places = PRICE_PLACES;
+    while places > 0 && price.checked_rem(10) == Some(0) {
+        price = price.div_euclid(10);
+        places = places.saturating_sub(1);
+    }
+    Decimal::try_from_i128_with_scale(price, places).unwrap_or(Decimal::MAX)
+}
+
+fn percent_decimal(percent: i64) -> Decimal {
+    Decimal::new(percent, SHARE_PLACES).normalize()
+}
+
+impl<T: Borrow<CompiledTariff>> RunningBill<T> {
+    /// Settles the billing period and goes on with the next one.
+    ///
+    /// # Errors
+    /// [`UsageError::PeriodNotOver`] while usage up to its end is missing (unless the policy takes gaps), or
+    /// [`UsageError::Missing`]; the state is then as it was before.
+    pub fn settle(&mut self, inputs: &PeriodInputs) -> Result<Bill, UsageError> {
+        let (_, period_to_utc_s) = self.period_utc_s();
+        let known_utc_s = self.next_utc_s();
+        if known_utc_s < period_to_utc_s && !self.takes_gaps() {
+            return Err(UsageError::PeriodNotOver { known_utc_s, period_to_utc_s });
+        }
+        let made = make(self.tariff(), self.state(), inputs, period_to_utc_s, false)?;
+        self.turn_page(inputs, &made.counted)?;
+        Ok(made.bill)
+    }
+
+    /// The bill as it would be if nothing more were used in this billing period. It is marked provisional.
+    ///
+    /// # Errors
+    /// [`UsageError::Missing`].
+    pub fn preview(&self, inputs: &PeriodInputs) -> Result<Bill, UsageError> {
+        let (_, period_to_utc_s) = self.period_utc_s();
+        make(self.tariff(), self.state(), inputs, period_to_utc_s, true).map(|made| made.bill)
+    }
+
+    /// The last bill of an account that ends where its usage ends: days are counted up to there. An annual minimum is not tested.
+    ///
+    /// # Errors
+    /// [`UsageError::Missing`].
+    pub fn final_bill(&self, inputs: &PeriodInputs) -> Result<Bill, UsageError> {
+        make(self.tariff(), self.state(), inputs, self.next_utc_s(), false).map(|made| made.bill)
+    }
+
+    /// The exact, unrounded cost of the energy of this bill so far: what a prepaid account owes for it.
+    ///
+    /// It never falls while prices are not negative and tiers are known at once; see
+    /// [`is_energy_provisional`](Self::is_energy_provisional). It begins at zero again after [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// [`UsageError::Missing`] where limits per kW need reported demand or a history of peaks.
+    pub fn energy_amount(&self, inputs: &PeriodInputs) -> Result<Amount, UsageError> {
+        let (tariff, state) = (self.tariff(), self.state());
+        let peaks = Peaks::of(tariff, state, inputs)?;
+        let end_utc_s = state.period_to_utc_s;
+        let mut sum = Amount::ZERO;
+        for part in priced_energy(peaks, end_utc_s)? {
+            sum.add(&part.energy.times(part.price)?)?;
+        }
+        Ok(sum)
+    }
+
+    /// The energy cost so far, rounded once to minor units: post this, less what is posted already.
+    ///
+    /// # Errors
+    /// As [`energy_amount`](Self::energy_amount).
+    pub fn energy_minor_units(&self, inputs: &PeriodInputs, rounding: Rounding) -> Result<i128, UsageError> {
+        Ok(self.energy_amount(inputs)?.minor_units(rounding))
+    }
+}
+
+const _: () = assert!(SHARE_ONE == QUANTITY_ONE, "demand is a quantity times a share");

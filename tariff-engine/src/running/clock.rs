@@ -1,0 +1,94 @@
+//! What holds at an instant, and until when.
+
+use crate::calendar::date::{DAY_S, date_of};
+use crate::calendar::schedule::Slot;
+use crate::compile::{CompiledTariff, CompiledVersion};
+use crate::usage::{MissingInput, UsageError};
+
+/// A stretch of time in which nothing changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) from_utc_s: i64,
+    pub(super) to_utc_s: i64,
+    /// Place of the version.
+    pub(super) version: usize,
+    /// Place of the rate in the version.
+    pub(super) rate: u16,
+    /// Set of demand registers that measure.
+    pub(super) registers: u16,
+}
+
+/// Finds stretches, fast when they are asked for in order of time.
+#[derive(Debug, Clone)]
+pub(super) struct Clock {
+    day_from_utc_s: i64,
+    day_to_utc_s: i64,
+    /// Whether the clocks change on that day.
+    changes: bool,
+    version: usize,
+    table: usize,
+}
+
+impl Clock {
+    /// A clock that has not looked at any day.
+    pub(super) const fn new() -> Self {
+        Self { day_from_utc_s: 0, day_to_utc_s: i64::MIN, changes: false, version: 0, table: 0 }
+    }
+
+    /// The stretch in which an instant lies.
+    pub(super) fn stretch(
+        &mut self,
+        tariff: &CompiledTariff,
+        day_flags: &[(i64, u32)],
+        at_utc_s: i64,
+    ) -> Result<Stretch, UsageError> {
+        if !(self.day_from_utc_s..self.day_to_utc_s).contains(&at_utc_s) {
+            self.load_day(tariff, day_flags, at_utc_s)?;
+        }
+        let slots = tariff.versions.get(self.version).map_or(&[][..], |version| version.schedule.table(self.table));
+        let local_s = if self.changes {
+            tariff.zone.local_s(at_utc_s).rem_euclid(DAY_S)
+        } else {
+            at_utc_s.saturating_sub(self.day_from_utc_s)
+        };
+        let holds = |slot: &Slot| local_s < i64::from(slot.end_minute).saturating_mul(60);
+        let place = slots.iter().position(holds).unwrap_or(0);
+        let slot = slots.get(place).copied().unwrap_or(Slot { end_minute: 0, rate: 0, registers: 0 });
+        let ends_in_s = i64::from(slot.end_minute).saturating_mul(60).saturating_sub(local_s);
+        let mut to_utc_s = at_utc_s.saturating_add(ends_in_s).min(self.day_to_utc_s);
+        let mut from_utc_s = at_utc_s;
+        if self.changes {
+            if let Some(change) = tariff.zone.next_change(at_utc_s, to_utc_s) {
+                to_utc_s = change;
+            }
+        } else {
+            let before = place.checked_sub(1).and_then(|place| slots.get(place)).map_or(0, |slot| slot.end_minute);
+            from_utc_s = self.day_from_utc_s.saturating_add(i64::from(before).saturating_mul(60));
+        }
+        Ok(Stretch { from_utc_s, to_utc_s, version: self.version, rate: slot.rate, registers: slot.registers })
+    }
+
+    fn load_day(&mut self, tariff: &CompiledTariff, day_flags: &[(i64, u32)], at_utc_s: i64) -> Result<(), UsageError> {
+        let held = tariff.versions.get(self.version);
+        let in_force = |version: &&CompiledVersion| (version.from_utc_s..version.until_utc_s).contains(&at_utc_s);
+        let place = match held.filter(in_force) {
+            Some(_) => self.version,
+            None => tariff.version_index(at_utc_s).ok_or(UsageError::OutsideVersions { at_utc_s })?,
+        };
+        let version = tariff.versions.get(place).ok_or(UsageError::OutsideVersions { at_utc_s })?;
+        let day = tariff.zone.day(at_utc_s);
+        let flags = day_flags.iter().find(|(flagged, _)| *flagged == day).map(|(_, bits)| *bits);
+        if version.schedule.uses_flags && flags.is_none() {
+            let date = date_of(day).map_or_else(alloc::string::String::new, |date| alloc::format!("{date}"));
+            return Err(MissingInput::DayFlags { date }.into());
+        }
+        let facts = tariff.days.facts(day, flags.unwrap_or(0)).ok_or(UsageError::BeyondCalendar { at_utc_s })?;
+        self.day_from_utc_s = tariff.zone.day_start(day);
+        self.day_to_utc_s = tariff.zone.day_start(day.saturating_add(1));
+        self.changes = tariff.zone.offset_s(self.day_from_utc_s) != tariff.zone.offset_s(self.day_to_utc_s)
+            || self.day_to_utc_s.saturating_sub(self.day_from_utc_s) != DAY_S;
+        self.version = place;
+        self.table = version.schedule.table_of(&tariff.days, facts);
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! The books: which cell a kWh belongs to.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::borrow::Borrow;
+
+use super::clock::Stretch;
+use super::state::{Book, LadderState};
+use super::{Cursor, Mode, RunningBill};
+use crate::compile::{CompiledLadder, CompiledTariff, LadderKind};
+use crate::limits::MAX_PERIOD_KWH;
+use crate::tariff::Scope;
+use crate::usage::{DemandSource, UsageError};
+
+/// Energy that one bill may have, 10⁻⁶ kWh.
+pub(crate) const MAX_ENERGY: i64 = MAX_PERIOD_KWH * 1_000_000;
+
+/// A place in a list as a stored number. All such lists are far shorter.
+pub(super) fn number(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
+
+/// The upper end of a tier that is known at once, with the account's allowances, 10⁻⁶ kWh; none for the last tier.
+pub(crate) fn known_limit(ladder: &CompiledLadder, allowances: &[u16], tier: usize) -> Option<i64> {
+    let fixed = ladder.limits.get(tier)?.fixed?;
+    Some(fixed.saturating_add(allowance(ladder, allowances, tier)))
+}
+
+/// What the account's allowances add to a limit.
+pub(crate) fn allowance(ladder: &CompiledLadder, allowances: &[u16], tier: usize) -> i64 {
+    ladder
+        .allowances
+        .iter()
+        .filter(|(name, _)| allowances.contains(name))
+        .filter_map(|(_, shifts)| shifts.get(tier))
+        .fold(0, |sum, shift| sum.saturating_add(*shift))
+}
+
+/// The tier in which the next kWh lies, and 10⁻⁶ kWh that it still takes.
+pub(crate) fn tier_at(ladder: &CompiledLadder, allowances: &[u16], used: i64) -> (usize, i64) {
+    let mut tier = 0;
+    while let Some(limit) = known_limit(ladder, allowances, tier) {
+        if used < limit {
+            return (tier, limit.saturating_sub(used));
+        }
+        tier = tier.saturating_add(1);
+    }
+    (tier, i64::MAX)
+}
+
+/// The scope of a ladder.
+const fn scope(kind: LadderKind) -> Option<Scope> {
+    match kind {
+        LadderKind::None => None,
+        LadderKind::Streamed(scope) | LadderKind::Deferred(scope) => Some(scope),
+    }
+}
+
+impl<T: Borrow<CompiledTariff>> RunningBill<T> {
+    /// Energy of the bill with this much more, or the limit.
+    pub(super) fn energy_with(&self, micro_kwh: i64) -> Result<i64, UsageError> {
+        self.state.energy.checked_add(micro_kwh).filter(|energy| *energy <= MAX_ENERGY).ok_or(UsageError::TooMuchEnergy)
+    }
+
+    /// Goes to a stretch: opens the book of its version, starts the ladder again where that is due, and moves the cursor.
+    pub(super) fn enter(&mut self, stretch: Stretch, from_utc_s: i64) -> Result<(), UsageError> {
+        let at = self.state.books.last().map(|book| usize::from(book.version));
+        if at != Some(stretch.version) {
+            self.open_book(stretch.version, from_utc_s)?;
+        }
+        if from_utc_s >= self.state.ladder.reset_utc_s {
+            self.reset_ladder(stretch.version, from_utc_s)?;
+        }
+        self.point(stretch)
+    }
+
+    /// Opens the book of a version. Ladder energy carries over where the scope is the same.
+    pub(super) fn open_book(&mut self, place: usize, from_utc_s: i64) -> Result<(), UsageError> {
+        let earlier = self.close_book();
+        let tariff = self.tariff.borrow();
+        let version = tariff.versions.get(place).ok_or(UsageError::OutsideVersions { at_utc_s: from_utc_s })?;
+        let ladder = &version.energy.ladder;
+        let (cycle_from, cycle_to) = ladder
+            .cycle
+            .span(tariff.zone.day(from_utc_s))
+            .ok_or(UsageError::BeyondCalendar { at_utc_s: from_utc_s })?;
+        let starts_again = earlier.is_some_and(|earlier| {
+            scope(earlier) != scope(ladder.kind) || tariff.zone.day_start(cycle_from) >= from_utc_s
+        });
+        if starts_again {
+            self.state.ladder.total = 0;
+            self.state.ladder.by_rate.fill(0);
+        }
+        self.state.ladder.reset_utc_s = tariff.zone.day_start(cycle_to);
+        let start = matches!(ladder.kind, LadderKind::Deferred(_)).then(|| self.state.ladder.clone());
+        self.state.books.push(Book {
+            version: number(place),
+            from_utc_s,
+            cells: vec![0; version.energy.cells()],
+            start,
+            segments: Vec::new(),
+        });
+        self.state.version = number(place);
+        self.state.fingerprint = version.fingerprint;
+        Ok(())
+    }
+
+    /// Brings the ladder's position up to date where tiers are known at the end, and tells the kind of the last ladder.
+    fn close_book(&mut self) -> Option<LadderKind> {
+        let tariff = self.tariff.borrow();
+        let book = self.state.books.last()?;
+        let energy = &tariff.versions.get(usize::from(book.version))?.energy;
+        if matches!(energy.ladder.kind, LadderKind::Deferred(_)) {
+            let ladder: &mut LadderState = &mut self.state.ladder;
+            for (cell, rate) in book.cells.iter().zip(&energy.rates) {
+                ladder.total = ladder.total.saturating_add(*cell);
+                if let Some(own) = ladder.by_rate.get_mut(usize::from(*rate)) {
+                    *own = own.saturating_add(*cell);
+                }
+            }
+        }
+        Some(energy.ladder.kind)
+    }
+
+    fn reset_ladder(&mut self, place: usize, at_utc_s: i64) -> Result<(), UsageError> {
+        let tariff = self.tariff.borrow();
+        let version = tariff.versions.get(place).ok_or(UsageError::OutsideVersions { at_utc_s })?;
+        let day = tariff.zone.day(at_utc_s);
+        let (_, to) = version.energy.ladder.cycle.span(day).ok_or(UsageError::BeyondCalendar { at_utc_s })?;
+        self.state.ladder.reset_utc_s = tariff.zone.day_start(to);
+        self.state.ladder.total = 0;
+        self.state.ladder.by_rate.fill(0);
+        Ok(())
+    }
+
+    /// Moves the cursor to a stretch of the version that the last book belongs to.
+    fn point(&mut self, stretch: Stretch) -> Result<(), UsageError> {
+        let tariff = self.tariff.borrow();
+        let at_utc_s = stretch.from_utc_s;
+        let version = tariff.versions.get(stretch.version).ok_or(UsageError::OutsideVersions { at_utc_s })?;
+        let energy = &version.energy;
+        let cursor: &mut Cursor = &mut self.cursor;
+        let rate = usize::from(stretch.rate);
+        cursor.rate = stretch.rate;
+        cursor.rate_number = energy.rates.get(rate).copied().unwrap_or_default();
+        cursor.registers = stretch.registers;
+        cursor.window_s = version.window_s.filter(|_| self.state.policy.demand == DemandSource::Usage);
+        cursor.to_utc_s = stretch.to_utc_s.min(self.state.period_to_utc_s);
+        cursor.first_cell = rate;
+        cursor.mode = match energy.ladder.kind {
+            LadderKind::None => Mode::Plain,
+            LadderKind::Deferred(Scope::SharedChronological) => Mode::Listed,
+            LadderKind::Deferred(_) => Mode::Plain,
+            LadderKind::Streamed(scope) => {
+                cursor.first_cell = rate.saturating_mul(energy.tiers);
+                let own = scope == Scope::PerPeriod;
+                let used = if own {
+                    self.state.ladder.by_rate.get(usize::from(cursor.rate_number)).copied().unwrap_or(0)
+                } else {
+                    self.state.ladder.total
+                };
+                (cursor.tier, cursor.room) = tier_at(&energy.ladder, &self.state.ladder.allowances, used);
+                if own { Mode::OwnLadder } else { Mode::Shared }
+            }
+        };
+        Ok(())
+    }
+
+    /// Adds energy to the books at the cursor. The sums are bounded by [`MAX_ENERGY`], so nothing saturates.
+    #[inline]
+    pub(super) fn book(&mut self, micro_kwh: i64) {
+        match self.cursor.mode {
+            Mode::Plain => self.add_to_cell(self.cursor.first_cell, micro_kwh),
+            Mode::Shared | Mode::OwnLadder if micro_kwh <= self.cursor.room => self.climb_within(micro_kwh),
+            Mode::Shared | Mode::OwnLadder => self.climb(micro_kwh),
+            Mode::Listed => {
+                self.add_to_cell(self.cursor.first_cell, micro_kwh);
+                self.list(self.cursor.rate, micro_kwh);
+            }
+        }
+    }
+
+    #[inline]
+    fn add_to_cell(&mut self, cell: usize, micro_kwh: i64) {
+        if let Some(cell) = self.state.books.last_mut().and_then(|book| book.cells.get_mut(cell)) {
+            *cell = cell.saturating_add(micro_kwh);
+        }
+    }
+
+    /// Adds energy that stays in the present tier.
+    #[inline]
+    fn climb_within(&mut self, micro_kwh: i64) {
+        self.add_to_cell(self.cursor.first_cell.saturating_add(self.cursor.tier), micro_kwh);
+        self.cursor.room = self.cursor.room.saturating_sub(micro_kwh);
+        if self.cursor.mode == Mode::Shared {
+            self.state.ladder.total = self.state.ladder.total.saturating_add(micro_kwh);
+        } else if let Some(own) = self.state.ladder.by_rate.get_mut(usize::from(self.cursor.rate_number)) {
+            *own = own.saturating_add(micro_kwh);
+        }
+    }
+
+    /// Adds energy that reaches into higher tiers.
+    fn climb(&mut self, micro_kwh: i64) {
+        let mut rest = micro_kwh;
+        while rest > self.cursor.room {
+            let room = self.cursor.room;
+            self.climb_within(room);
+            rest = rest.saturating_sub(room);
+            self.next_tier();
+        }
+        self.climb_within(rest);
+    }
+
+    /// Goes to the next tier that takes anything.
+    pub(super) fn next_tier(&mut self) {
+        let tariff = self.tariff.borrow();
+        let Some(version) = tariff.versions.get(usize::from(self.state.version)) else { return };
+        let used = if self.cursor.mode == Mode::Shared {
+            self.state.ladder.total
+        } else {
+            self.state.ladder.by_rate.get(usize::from(self.cursor.rate_number)).copied().unwrap_or(0)
+        };
+        (self.cursor.tier, self.cursor.room) = tier_at(&version.energy.ladder, &self.state.ladder.allowances, used);
+    }
+
+    /// Adds energy to the list of changes of rate.
+    pub(super) fn list(&mut self, rate: u16, micro_kwh: i64) {
+        let Some(book) = self.state.books.last_mut() else { return };
+        match book.segments.last_mut() {
+            Some((last, energy)) if *last == rate => *energy = energy.saturating_add(micro_kwh),
+            // Nothing used changes nothing, so it takes no place.
+            _ if micro_kwh == 0 => {}
+            _ => book.segments.push((rate, micro_kwh)),
+        }
+    }
+}
