@@ -1,37 +1,315 @@
-//! stub
-use crate::site::Site;
-use prepay_core::{id::AccountId, settlement::{PriceRequest, Priced, Pricer, PricerRefusal}};
-use std::collections::HashMap;
-/// stub
-#[derive(Debug)]
-pub struct Pricing;
-/// stub
+//! The bridge from `tariff-engine` to `prepay-core`: what energy costs, and what a meter needs to know of it.
+
+use crate::site::{Site, model::TariffEntry};
+use meter_protocol::acrel::{MicroPrices, Rate, Slot};
+use prepay_core::{
+    id::AccountId,
+    settlement::{PriceRequest, Priced, Pricer, PricerRefusal, PricerState},
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+use tariff_engine::{
+    Amount, Borders, CompiledTariff, Direction, Energy, Opening, PeriodInputs, RateUsage, RunningBill, RunningState, Tariff,
+    UsagePolicy,
+};
+
+/// The rates of a meter in the order of its registers, by the names that tariffs give them.
+const METER_RATES: [&str; 4] = ["spike", "peak", "flat", "valley"];
+/// A price in the protocol is a whole number of 10⁻⁶.
+const MICRO_PLACES: u32 = 6;
+/// Minutes of a day.
+const DAY_MINUTES: u16 = 1440;
+
+/// A tariff that this station can't work with.
 #[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct PricingError;
-/// stub
-#[derive(Debug)]
+#[error("tariff `{tariff}`: {reason}")]
+pub struct PricingError {
+    /// Its code.
+    pub tariff: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What of a tariff stands in a meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnMeter {
-    /// p
-    pub prices: Option<meter_protocol::acrel::MicroPrices>,
-    /// d
-    pub day: Option<Vec<meter_protocol::acrel::Slot>>,
+    /// Prices by rate; none where the station does the pricing.
+    pub prices: Option<MicroPrices>,
+    /// When which rate applies; none where the rate does not matter.
+    pub day: Option<Vec<Slot>>,
 }
+
+/// All tariffs of the site, and which account pays which.
+#[derive(Debug)]
+pub struct Pricing {
+    tariffs: BTreeMap<String, Arc<Compiled>>,
+    accounts: HashMap<AccountId, (String, Arc<Compiled>)>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    document: Tariff,
+    tariff: CompiledTariff,
+}
+
+/// Where pricing of one meter stands: the bills that are closed, and the one that runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct State {
+    /// Exact sum of the closed billing periods.
+    closed: Amount,
+    running: RunningState,
+}
+
 impl Pricing {
-    /// stub
-    pub fn new(_s: &Site, _a: &HashMap<String, i64>) -> Result<Self, PricingError> { Ok(Self) }
-    /// stub
-    pub fn on_meter(&self, _t: &str, _p: Option<u8>, _m: bool) -> Result<OnMeter, PricingError> { Ok(OnMeter{ prices: Some(meter_protocol::acrel::MicroPrices{spike:880000,peak:880000,flat:880000,valley:880000}), day: None }) }
-    /// stub
-    pub fn hint(&self, _t: &str) -> Result<u32, PricingError> { Ok(8000) }
-    /// stub
-    pub fn tenant_of(&self, _a: AccountId) -> Option<&str> { None }
+    /// Compiles the site's tariffs. `accounts` are the account numbers by tenant.
+    ///
+    /// # Errors
+    /// [`PricingError`] for a tariff with charges that only a bill at the end of a period can make.
+    pub fn new(site: &Site, accounts: &HashMap<String, i64>) -> Result<Self, PricingError> {
+        let mut tariffs = BTreeMap::new();
+        for TariffEntry { code, document } in &site.tariffs {
+            let refuse = |reason: String| PricingError { tariff: code.clone(), reason };
+            for (index, version) in document.versions.iter().enumerate() {
+                let charges = [
+                    ("demand", version.demand.is_empty()),
+                    ("contract", version.contract.is_empty()),
+                    ("fixed", version.fixed.is_empty()),
+                    ("minimum", version.minimum.is_none()),
+                    ("power_factor", version.power_factor.is_none()),
+                    ("taxes", version.taxes.is_empty()),
+                ];
+                if let Some((field, _)) = charges.iter().find(|(_, absent)| !absent) {
+                    return Err(refuse(format!("versions[{index}].{field}: a prepaid balance pays for energy only")));
+                }
+            }
+            let tariff = document.compile().map_err(|error| refuse(error.to_string()))?;
+            tariffs.insert(code.clone(), Arc::new(Compiled { document: document.clone(), tariff }));
+        }
+        let mut by_account = HashMap::new();
+        for tenant in &site.tenants {
+            let compiled = tariffs.get(&tenant.tariff).ok_or_else(|| missing(&tenant.tariff))?;
+            if let Some(id) = accounts.get(&tenant.code) {
+                by_account.insert(AccountId(id.unsigned_abs()), (tenant.code.clone(), compiled.clone()));
+            }
+        }
+        Ok(Self { tariffs, accounts: by_account })
+    }
+
+    /// The tenant of an account.
+    pub fn tenant_of(&self, account: AccountId) -> Option<&str> {
+        self.accounts.get(&account).map(|(tenant, _)| tenant.as_str())
+    }
+
+    /// What a meter has to hold of a tariff at `now_utc_s`. With the purse at the station it is nothing: the station prices.
+    ///
+    /// # Errors
+    /// [`PricingError`] for prices that change with the amount used, with the day, or in more digits than the meter has.
+    pub fn on_meter(
+        &self,
+        code: &str,
+        price_places: Option<u8>,
+        in_meter: bool,
+        now_utc_s: i64,
+    ) -> Result<OnMeter, PricingError> {
+        let compiled = self.tariffs.get(code).ok_or_else(|| missing(code))?;
+        if !in_meter && compiled.is_single_rate(now_utc_s) {
+            return Ok(OnMeter { prices: None, day: None });
+        }
+        let day = compiled.day(code, now_utc_s)?;
+        let prices = if in_meter { Some(compiled.micro_prices(code, price_places, now_utc_s)?) } else { None };
+        Ok(OnMeter { prices, day })
+    }
+
+    /// Roughly what a kWh costs at noon, in 0.0001 of the currency: for whoever makes up a world.
+    ///
+    /// # Errors
+    /// [`PricingError`] for a tariff without a price.
+    pub fn hint(&self, code: &str, now_utc_s: i64) -> Result<u32, PricingError> {
+        let compiled = self.tariffs.get(code).ok_or_else(|| missing(code))?;
+        let prices = compiled.prices(code, now_utc_s)?;
+        let dearest = prices.values().copied().max().unwrap_or_default();
+        u32::try_from((dearest * Decimal::from(10_000)).trunc().mantissa())
+            .map_err(|_| PricingError { tariff: code.into(), reason: format!("a price of {dearest} is out of range") })
+    }
 }
+
+fn missing(code: &str) -> PricingError {
+    PricingError { tariff: code.into(), reason: "it does not exist".into() }
+}
+
+impl Compiled {
+    fn is_single_rate(&self, utc_s: i64) -> bool {
+        self.tariff.rate_names(utc_s).len() == 1
+    }
+
+    fn open(&self, code: &str, utc_s: i64) -> Result<RunningBill<&CompiledTariff>, PricingError> {
+        let opening = Opening { from_utc_s: utc_s, ..Opening::default() };
+        RunningBill::open(&self.tariff, &opening)
+            .map_err(|error| PricingError { tariff: code.into(), reason: error.to_string() })
+    }
+
+    /// The version in force, counted from 1.
+    fn version_at(&self, utc_s: i64) -> u32 {
+        // Dates in this form sort as text.
+        let date = self.tariff.date_of_utc_s(utc_s).map(|date| date.to_string()).unwrap_or_default();
+        let begun = self.document.versions.iter().filter(|version| version.from <= date).count();
+        u32::try_from(begun).unwrap_or(u32::MAX)
+    }
+
+    /// The first price of each rate.
+    fn prices(&self, code: &str, utc_s: i64) -> Result<BTreeMap<String, Decimal>, PricingError> {
+        let bill = self.open(code, utc_s)?;
+        let mut prices = BTreeMap::new();
+        for rate in self.tariff.rate_names(utc_s) {
+            let price = bill
+                .marginal_price(rate, &PeriodInputs::default())
+                .map_err(|error| PricingError { tariff: code.into(), reason: error.to_string() })?;
+            if price.position.tiers > 1 {
+                let reason = "prices climb with use, which no meter can do; keep the purse at the station".into();
+                return Err(PricingError { tariff: code.into(), reason });
+            }
+            prices.insert(rate.to_owned(), price.price_per_kwh);
+        }
+        Ok(prices)
+    }
+
+    /// Prices as the meter's registers take them: exact, or not at all.
+    fn micro_prices(&self, code: &str, places: Option<u8>, utc_s: i64) -> Result<MicroPrices, PricingError> {
+        let refuse = |reason: String| PricingError { tariff: code.into(), reason };
+        let prices = self.prices(code, utc_s)?;
+        let micro = |rate: &str| {
+            let price = if self.is_single_rate(utc_s) { prices.values().next() } else { prices.get(rate) };
+            let price = price.copied().ok_or_else(|| refuse(format!("it has no rate `{rate}`, the meter has")))?;
+            let mut exact = price.normalize();
+            if places.is_some_and(|places| exact.scale() > u32::from(places)) || exact.scale() > MICRO_PLACES {
+                let places = places.map_or(MICRO_PLACES, u32::from);
+                return Err(refuse(format!("a price of {price} has more than the {places} places of the meter")));
+            }
+            exact.rescale(MICRO_PLACES);
+            u64::try_from(exact.mantissa()).map_err(|_| refuse(format!("a price of {price} is out of range")))
+        };
+        let [spike, peak, flat, valley] = METER_RATES;
+        Ok(MicroPrices { spike: micro(spike)?, peak: micro(peak)?, flat: micro(flat)?, valley: micro(valley)? })
+    }
+
+    /// The day's rates as switching times; none with a single rate. The meter has two day tables and no weekdays, so the day
+    /// must be the same all year.
+    fn day(&self, code: &str, utc_s: i64) -> Result<Option<Vec<Slot>>, PricingError> {
+        if self.is_single_rate(utc_s) {
+            return Ok(None);
+        }
+        let refuse = |reason: String| PricingError { tariff: code.into(), reason };
+        let plain = self.document.versions.iter().flat_map(|version| &version.energy.periods).all(|period| {
+            period.days.is_empty()
+                && period.holidays.is_empty()
+                && period.seasons.is_empty()
+                && period.months.is_empty()
+                && period.flags.is_empty()
+        });
+        if !plain {
+            return Err(refuse("its hours differ between days, which the meters' day tables can't do here".into()));
+        }
+        let date = self.tariff.date_of_utc_s(utc_s).map(|date| date.to_string()).unwrap_or_default();
+        let start = self.tariff.day_start_utc_s(&date).ok_or_else(|| refuse(format!("the date {date:?} is none")))?;
+        let mut slots: Vec<Slot> = Vec::new();
+        for minute in 0..DAY_MINUTES {
+            let bill = self.open(code, start + i64::from(minute) * 60)?;
+            let name = bill.rate_now().map_err(|error| refuse(error.to_string()))?;
+            let rate = match name {
+                "spike" => Rate::Spike,
+                "peak" => Rate::Peak,
+                "flat" => Rate::Flat,
+                "valley" => Rate::Valley,
+                other => return Err(refuse(format!("the meter has no rate `{other}`"))),
+            };
+            if slots.last().is_none_or(|slot| slot.rate != rate) {
+                let narrow = |value: u16| u8::try_from(value).unwrap_or_default();
+                slots.push(Slot { hour: narrow(minute / 60), minute: narrow(minute % 60), rate });
+            }
+        }
+        Ok(Some(slots))
+    }
+
+    /// Prices what was used, billing period by billing period. A reading over the end of a period is shared out by time.
+    fn advance(&self, state: &PricerState, request: &PriceRequest<'_>) -> Result<(State, Decimal), PricerRefusal> {
+        let usage = &request.usage;
+        let refuse = |error: &dyn std::fmt::Display| PricerRefusal::BadUsage { reason: error.to_string() };
+        let (mut closed, mut bill) = if state.as_bytes().is_empty() {
+            let policy = UsagePolicy { borders: Borders::SplitProRata, ..UsagePolicy::default() };
+            let opening = Opening { from_utc_s: usage.from_utc_s, policy, ..Opening::default() };
+            let bill = RunningBill::open(&self.tariff, &opening).map_err(|error| refuse(&error))?;
+            (Amount::ZERO, bill)
+        } else {
+            let damaged = |reason: String| PricerRefusal::BadState { reason };
+            let stored: State = postcard::from_bytes(state.as_bytes()).map_err(|error| damaged(error.to_string()))?;
+            let bill = RunningBill::resume(&self.tariff, stored.running).map_err(|error| damaged(error.to_string()))?;
+            (stored.closed, bill)
+        };
+        let inputs = PeriodInputs::default();
+        let mut from_utc_s = usage.from_utc_s;
+        let mut energies = self.energies(request)?;
+        while from_utc_s < usage.to_utc_s {
+            let (_, period_end) = bill.period_utc_s();
+            let whole = RateUsage { from_utc_s, to_utc_s: usage.to_utc_s, energies: &energies, direction: Direction::Import };
+            let split = whole.split_pro_rata(period_end);
+            let part = match &split {
+                None => whole,
+                Some(split) => RateUsage { to_utc_s: period_end, energies: &split.before, ..whole },
+            };
+            bill.push_registers(&part).map_err(|error| refuse(&error))?;
+            from_utc_s = part.to_utc_s;
+            let rest = split.map(|split| split.after);
+            if from_utc_s == period_end {
+                let whole = bill.energy_amount(&inputs).map_err(|error| refuse(&error))?;
+                closed = closed.plus(&whole).map_err(|error| refuse(&error))?;
+                bill.settle(&inputs).map_err(|error| refuse(&error))?;
+            }
+            energies = rest.unwrap_or_default();
+        }
+        let running = bill.energy_amount(&inputs).map_err(|error| refuse(&error))?;
+        let cumulative = closed.plus(&running).map_err(|error| refuse(&error))?;
+        let cumulative =
+            cumulative.to_decimal().ok_or_else(|| refuse(&"the charge has more digits than a decimal holds"))?;
+        Ok((State { closed, running: bill.into_state() }, cumulative))
+    }
+
+    /// The energies by the tariff's rates: all of it where there is one rate, by register where there are four.
+    fn energies(&self, request: &PriceRequest<'_>) -> Result<Vec<(&str, Energy)>, PricerRefusal> {
+        let usage = &request.usage;
+        let energy = |centi_kwh: u64| {
+            i64::try_from(centi_kwh).ok().and_then(Energy::from_centi_kwh).ok_or_else(|| PricerRefusal::BadUsage {
+                reason: format!("{centi_kwh} x 0.01 kWh is out of range"),
+            })
+        };
+        let names = self.tariff.rate_names(usage.from_utc_s);
+        if usage.from_utc_s == usage.to_utc_s && !usage.is_zero() {
+            return Err(PricerRefusal::BadUsage { reason: "energy in no time; the next reading prices it".into() });
+        }
+        match names.as_slice() {
+            [only] => Ok(vec![(*only, energy(usage.total_centi_kwh)?)]),
+            _ => METER_RATES.iter().zip(usage.rates.as_slice()).map(|(name, used)| Ok((*name, energy(*used)?))).collect(),
+        }
+    }
+}
+
 impl Pricer for Pricing {
-    fn price(&self, _r: &PriceRequest<'_>) -> Result<Priced, PricerRefusal> {
-        let b = _r.state.as_bytes();
-        let before = if b.is_empty() { 0u64 } else { u64::from_be_bytes(b.try_into().unwrap()) };
-        let total = before + _r.usage.total_centi_kwh;
-        Ok(Priced { cumulative: rust_decimal::Decimal::from(total) * rust_decimal::Decimal::new(88, 4), cumulative_tax: rust_decimal::Decimal::ZERO, tariff_version: 1, state: prepay_core::settlement::PricerState::new(total.to_be_bytes().to_vec()).unwrap() })
+    fn price(&self, request: &PriceRequest<'_>) -> Result<Priced, PricerRefusal> {
+        let (_, compiled) = self.accounts.get(&request.account).ok_or_else(|| PricerRefusal::NoTariff {
+            reason: format!("account {} has no tariff", request.account.0),
+        })?;
+        let (state, cumulative) = compiled.advance(request.state, request)?;
+        let bytes =
+            postcard::to_allocvec(&state).map_err(|error| PricerRefusal::BadState { reason: error.to_string() })?;
+        Ok(Priced {
+            cumulative,
+            // Prices of the site file include their taxes; a split comes with invoices.
+            cumulative_tax: Decimal::ZERO,
+            tariff_version: compiled.version_at(request.usage.to_utc_s),
+            state: PricerState::new(bytes)?,
+        })
     }
 }

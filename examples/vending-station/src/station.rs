@@ -125,7 +125,7 @@ impl Station {
                         let id = accounts.get(code).copied().unwrap_or_default();
                         let id = AccountId(id.unsigned_abs());
                         let open = opened.accounts.get(&id).is_some_and(|account| account.terms().is_some());
-                        Some(account_setup(&site, meter, code, id, open, currency, &pricing, patience)?)
+                        Some(account_setup(&site, meter, code, id, open, currency, &pricing, patience, clock.utc_s())?)
                     }
                 };
                 meters.push(MeterSetup { number, unit: meter.unit, account });
@@ -207,6 +207,7 @@ fn account_setup(
     currency: Currency,
     pricing: &Pricing,
     patience: Patience,
+    now_utc_s: i64,
 ) -> Result<AccountSetup, StationError> {
     let refuse = |error: &dyn std::fmt::Display| StationError::setup(format!("tenant `{code}`"), error);
     let tenant = site.tenant(code).ok_or_else(|| refuse(&"it is missing"))?;
@@ -221,7 +222,7 @@ fn account_setup(
     .map_err(|error| refuse(&error))?;
     let purse = if in_meter { prepay_core::account::Purse::InMeter } else { prepay_core::account::Purse::AtStation };
     let number = meter_number(meter)?;
-    let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter)?;
+    let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter, now_utc_s)?;
     let mut meter_terms =
         MeterTerms::new(number, RegisterLimits::six_digits((meter.peak_w / 1000 + 1).saturating_mul(LOAD_MARGIN)));
     meter_terms.tolerance = Money::from_minor(SALE_TOLERANCE_MINOR);

@@ -272,7 +272,7 @@ fn fleet_plan(site: &Site, seed: u64) -> Result<FleetPlan, DemoError> {
         };
         let bus = site.buses.iter().position(|bus| bus.code == meter.bus);
         let price_hint = match tenant {
-            Some(tenant) => pricing.hint(&tenant.tariff)?,
+            Some(tenant) => pricing.hint(&tenant.tariff, FIRST_MORNING_UTC_S)?,
             None => 0,
         };
         Ok(MeterPlan {

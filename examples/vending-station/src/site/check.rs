@@ -6,7 +6,9 @@ use super::{
     row::{Complaint, Place, Reader, Row},
 };
 use rust_decimal::Decimal;
+use serde::Deserializer;
 use std::collections::BTreeMap;
+use tariff_engine::Tariff;
 
 /// More meters than this on one line are worth a warning: the RS-485 standard counts 32 unit loads.
 pub const METERS_PER_BUS: usize = 32;
@@ -232,19 +234,10 @@ fn tariffs(raw: &Raw, rows: &[Row], codes: &mut Codes, complaints: &mut Vec<Comp
         let read = match (raw.documents.get(&index), reader.optional("file")) {
             (Some(_), Some(_)) => Err("a tariff has either a `document` or a `file`, not both".to_owned()),
             (None, None) => Err("a tariff needs a `document` or a `file`".to_owned()),
-            (Some(document), None) => toml::to_string(document)
-                .map_err(|error| error.to_string())
-                .and_then(|text| tariff_engine::Tariff::from_toml(&text).map_err(|error| error.to_string())),
+            (Some(document), None) => tariff(document.clone()),
             (None, Some(file)) => std::fs::read_to_string(raw.folder.join(file))
                 .map_err(|error| format!("{file}: {error}"))
-                .and_then(|text| {
-                    let read = if file.ends_with(".json") {
-                        tariff_engine::Tariff::from_json(&text)
-                    } else {
-                        tariff_engine::Tariff::from_toml(&text)
-                    };
-                    read.map_err(|error| format!("{file}: {error}"))
-                }),
+                .and_then(|text| tariff_text(file, &text).map_err(|reason| format!("{file}: {reason}"))),
         };
         let checked = read.and_then(|document| match document.compile() {
             Ok(_) => Ok(document),
@@ -256,6 +249,22 @@ fn tariffs(raw: &Raw, rows: &[Row], codes: &mut Codes, complaints: &mut Vec<Comp
         }
     }
     entries
+}
+
+/// A tariff document by the ending of its file's name.
+fn tariff_text(file: &str, text: &str) -> Result<Tariff, String> {
+    if file.ends_with(".json") {
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        tariff(value)
+    } else {
+        let value: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
+        tariff(toml::Value::Table(value))
+    }
+}
+
+/// A tariff document; what does not fit is named by its path.
+fn tariff<'de, D: Deserializer<'de>>(value: D) -> Result<Tariff, String> {
+    serde_path_to_error::deserialize(value).map_err(|error| error.to_string())
 }
 
 fn tenant(
