@@ -90,10 +90,22 @@ impl Fleet {
     pub(crate) async fn open(path: &Path, plan: FleetPlan) -> Result<Self, FleetError> {
         plan.check()?;
         let mut world = World::open(path, plan.seed, plan.start_utc_s.saturating_mul(1_000)).await?;
+        match Self::matched(&mut world, &plan).await {
+            Ok((meters, created)) => Ok(Self { plan, world, meters, created }),
+            Err(error) => {
+                // What was wrong with the plan matters more than a file that does not close well.
+                let _ = world.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The world's meters in the order of the plan, new ones included, and how many are new.
+    async fn matched(world: &mut World, plan: &FleetPlan) -> Result<(Vec<VirtualMeter>, usize), FleetError> {
         let mut known: HashMap<String, StoredMeter> =
             world.meters().await?.into_iter().map(|meter| (meter.number.clone(), meter)).collect();
 
-        let made = creation::create(&plan, world.seed, world.time_utc_ms, |m| !known.contains_key(&m.number))?;
+        let made = creation::create(plan, world.seed, world.time_utc_ms, |m| !known.contains_key(&m.number))?;
         let created = made.len();
         let mut rows = Vec::with_capacity(created);
         for (position, meter) in made {
@@ -125,7 +137,12 @@ impl Fleet {
         if let Some(number) = known.into_keys().min() {
             return Err(FleetError::MeterGone { number });
         }
-        Ok(Self { plan, world, meters, created })
+        Ok((meters, created))
+    }
+
+    /// Gives the world file back without serving it.
+    pub(crate) async fn close(self) -> Result<(), FleetError> {
+        self.world.close().await
     }
 
     /// How far the stored world has come, in milliseconds since 1970-01-01 UTC. No stored meter is ahead of it.

@@ -61,12 +61,13 @@ fn crash_image(world: &Path, copy: &Path) {
 #[tokio::test]
 async fn a_sale_that_was_answered_survives_a_crash() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, image) = (folder.path().join("world"), folder.path().join("image"));
+    let path = folder.path().join("world");
     let handle = served(&path, plan(1, 1), 60).await;
     let mut stream = connected(&handle, 0).await;
     for round in 1..=5_u16 {
         let before = poll(&mut stream, 1).await;
         sell(&mut stream, 1, 10_000 + u32::from(round), before.count + 1).await;
+        let image = folder.path().join(format!("image-{round}"));
         crash_image(&path, &image);
 
         let survivor = opened(&image, plan(1, 1)).await;
@@ -75,8 +76,7 @@ async fn a_sale_that_was_answered_survives_a_crash() {
         assert_eq!(meter.purchase_count(), before.count + 1, "round {round}");
         assert_eq!(meter.remaining_cents(), before.remaining + 10_000 + i32::from(round.cast_signed()));
         assert!(survivor.time_utc_ms() >= meter.time_ms());
-        drop(survivor);
-        std::fs::remove_file(&image).unwrap();
+        survivor.close().await.unwrap();
     }
     handle.shutdown().await.unwrap();
 }
@@ -157,7 +157,8 @@ async fn one_world_has_one_process() {
     let first = opened(&path, plan(1, 1)).await;
     let second = Fleet::open(&path, plan(1, 1)).await;
     assert!(matches!(second, Err(FleetError::InUse { .. })), "{second:?}");
-    drop(first);
+    first.close().await.unwrap();
+    opened(&path, plan(1, 1)).await.close().await.unwrap();
 }
 
 #[tokio::test]
