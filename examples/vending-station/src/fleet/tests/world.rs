@@ -169,9 +169,12 @@ async fn a_changed_meter_list_is_named() {
     handle.shutdown().await.unwrap();
 
     let mut gone = plan(1, 3);
-    gone.meters.remove(1);
+    gone.meters[1].number = "202699999999".into();
     let error = Fleet::open(&path, gone).await.unwrap_err();
     assert!(matches!(&error, FleetError::MeterGone { number } if *number == number_of(2)), "{error}");
+    let again = opened(&path, plan(1, 3)).await;
+    assert_eq!(again.meters_created(), 0, "a refused plan adds nothing");
+    again.close().await.unwrap();
     let mut moved = plan(1, 3);
     moved.meters[2].unit = 7;
     let error = Fleet::open(&path, moved).await.unwrap_err();
