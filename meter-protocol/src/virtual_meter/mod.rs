@@ -9,7 +9,7 @@
 //! steps in it. It opens no socket and needs `alloc` only for frames.
 //!
 //! Not modelled: time control (its registers answer exception 02), deep-valley energy and 8-rate firmware, the
-//! per-line force of 20H at 0500H, and the maker's frame encryption.
+//! per-line force of 20H at 0500H, the maker's frame encryption, and the settings of radio uplinks.
 //!
 //! ```
 //! use meter_protocol::virtual_meter::{Load, MeterOptions, MeterSetup, Model, VirtualMeter};

@@ -104,7 +104,10 @@ impl BusLine {
             self.store.keep(Arc::clone(&household.number), state, meter.time_ms().max(now_ms)).await?;
         }
         // The line is taken until its last regular byte; what comes late comes while it may be in use again.
-        tokio::time::sleep_until((begun + Duration::from_micros(line_us).min(self.half_life)).into()).await;
+        // An unpaced line must not wait for the timer's next tick.
+        if line_us > 0 {
+            tokio::time::sleep_until((begun + Duration::from_micros(line_us).min(self.half_life)).into()).await;
+        }
         for Delivery { delay_us, bytes } in deliveries {
             let due = begun + Duration::from_micros(delay_us).min(self.half_life);
             if delay_us <= line_us {

@@ -26,7 +26,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,10 +90,23 @@ impl Fleet {
     pub(crate) async fn open(path: &Path, plan: FleetPlan) -> Result<Self, FleetError> {
         plan.check()?;
         let mut world = World::open(path, plan.seed, plan.start_utc_s.saturating_mul(1_000)).await?;
+        match Self::matched(&mut world, &plan).await {
+            Ok((meters, created)) => Ok(Self { plan, world, meters, created }),
+            Err(error) => {
+                // What was wrong with the plan matters more than a file that does not close well.
+                let _ = world.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The world's meters in the order of the plan, new ones included, and how many are new.
+    async fn matched(world: &mut World, plan: &FleetPlan) -> Result<(Vec<VirtualMeter>, usize), FleetError> {
         let mut known: HashMap<String, StoredMeter> =
             world.meters().await?.into_iter().map(|meter| (meter.number.clone(), meter)).collect();
+        Self::check_known(&known, plan)?;
 
-        let made = creation::create(&plan, world.seed, world.time_utc_ms, |m| !known.contains_key(&m.number))?;
+        let made = creation::create(plan, world.seed, world.time_utc_ms, |m| !known.contains_key(&m.number))?;
         let created = made.len();
         let mut rows = Vec::with_capacity(created);
         for (position, meter) in made {
@@ -113,19 +126,34 @@ impl Fleet {
         for planned in &plan.meters {
             let number = planned.number.clone();
             let Some(stored) = known.remove(&number) else { return Err(FleetError::NumberTwice { number }) };
-            let place = |bus: &str, unit: u8, model: u16| format!("model {model} at unit {unit} of bus {bus}");
-            let stored_place = place(&stored.bus, stored.unit, stored.model);
-            let planned_place = place(&plan.buses[planned.bus].name, planned.unit, planned.model.code());
-            if stored_place != planned_place {
-                return Err(FleetError::MeterMoved { number, stored: stored_place, planned: planned_place });
-            }
             let meter = serde_json::from_str(&stored.state).map_err(|source| FleetError::State { number, source })?;
             meters.push(meter);
         }
-        if let Some(number) = known.into_keys().min() {
-            return Err(FleetError::MeterGone { number });
+        Ok((meters, created))
+    }
+
+    /// Refuses a plan that forgets or moves a meter of the world, before anything is added to it.
+    fn check_known(known: &HashMap<String, StoredMeter>, plan: &FleetPlan) -> Result<(), FleetError> {
+        let mut missing: BTreeSet<&String> = known.keys().collect();
+        for planned in &plan.meters {
+            missing.remove(&planned.number);
+            let Some(stored) = known.get(&planned.number) else { continue };
+            let place = |bus: &str, unit: u8, model: u16| format!("model {model} at unit {unit} of bus {bus}");
+            let planned_place = place(&plan.buses[planned.bus].name, planned.unit, planned.model.code());
+            let stored = place(&stored.bus, stored.unit, stored.model);
+            if stored != planned_place {
+                return Err(FleetError::MeterMoved { number: planned.number.clone(), stored, planned: planned_place });
+            }
         }
-        Ok(Self { plan, world, meters, created })
+        match missing.first() {
+            Some(number) => Err(FleetError::MeterGone { number: (*number).clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the world file back without serving it.
+    pub(crate) async fn close(self) -> Result<(), FleetError> {
+        self.world.close().await
     }
 
     /// How far the stored world has come, in milliseconds since 1970-01-01 UTC. No stored meter is ahead of it.

@@ -17,6 +17,8 @@ const FORMAT: i64 = 1;
 const GROUP_MAX: usize = 256;
 /// States that may wait for the writer.
 const QUEUE_MAX: usize = 1_024;
+/// How long to wait for a process that is just closing the file before it counts as in use.
+const BUSY_LIMIT: Duration = Duration::from_millis(500);
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS world (
@@ -76,7 +78,7 @@ impl World {
             .locking_mode(SqliteLockingMode::Exclusive)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::ZERO);
+            .busy_timeout(BUSY_LIMIT);
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
         // The schema is written at each start: this takes the lock before anything is believed.
         connection.execute(SCHEMA).await.map_err(failed)?;
@@ -131,6 +133,12 @@ impl World {
             transaction.commit().await
         };
         created.await.map_err(|e| FleetError::World { path: self.path.clone(), source: e })
+    }
+
+    /// Gives the file back. A world that is merely dropped gives it back a moment later.
+    pub(super) async fn close(self) -> Result<(), FleetError> {
+        let path = self.path;
+        self.connection.close().await.map_err(|source| FleetError::World { path, source })
     }
 
     /// Hands the file to its writer. It ends when every [`Store`] is gone.
@@ -201,8 +209,7 @@ async fn write(
             let _ = order.stored.send(());
         }
     }
-    let path = world.path;
-    world.connection.close().await.map_err(|source| FleetError::World { path, source })
+    world.close().await
 }
 
 async fn commit(connection: &mut SqliteConnection, group: &[Order]) -> Result<(), sqlx::Error> {

@@ -61,12 +61,13 @@ fn crash_image(world: &Path, copy: &Path) {
 #[tokio::test]
 async fn a_sale_that_was_answered_survives_a_crash() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, image) = (folder.path().join("world"), folder.path().join("image"));
+    let path = folder.path().join("world");
     let handle = served(&path, plan(1, 1), 60).await;
     let mut stream = connected(&handle, 0).await;
     for round in 1..=5_u16 {
         let before = poll(&mut stream, 1).await;
         sell(&mut stream, 1, 10_000 + u32::from(round), before.count + 1).await;
+        let image = folder.path().join(format!("image-{round}"));
         crash_image(&path, &image);
 
         let survivor = opened(&image, plan(1, 1)).await;
@@ -75,8 +76,7 @@ async fn a_sale_that_was_answered_survives_a_crash() {
         assert_eq!(meter.purchase_count(), before.count + 1, "round {round}");
         assert_eq!(meter.remaining_cents(), before.remaining + 10_000 + i32::from(round.cast_signed()));
         assert!(survivor.time_utc_ms() >= meter.time_ms());
-        drop(survivor);
-        std::fs::remove_file(&image).unwrap();
+        survivor.close().await.unwrap();
     }
     handle.shutdown().await.unwrap();
 }
@@ -157,7 +157,8 @@ async fn one_world_has_one_process() {
     let first = opened(&path, plan(1, 1)).await;
     let second = Fleet::open(&path, plan(1, 1)).await;
     assert!(matches!(second, Err(FleetError::InUse { .. })), "{second:?}");
-    drop(first);
+    first.close().await.unwrap();
+    opened(&path, plan(1, 1)).await.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -168,9 +169,12 @@ async fn a_changed_meter_list_is_named() {
     handle.shutdown().await.unwrap();
 
     let mut gone = plan(1, 3);
-    gone.meters.remove(1);
+    gone.meters[1].number = "202699999999".into();
     let error = Fleet::open(&path, gone).await.unwrap_err();
     assert!(matches!(&error, FleetError::MeterGone { number } if *number == number_of(2)), "{error}");
+    let again = opened(&path, plan(1, 3)).await;
+    assert_eq!(again.meters_created(), 0, "a refused plan adds nothing");
+    again.close().await.unwrap();
     let mut moved = plan(1, 3);
     moved.meters[2].unit = 7;
     let error = Fleet::open(&path, moved).await.unwrap_err();
