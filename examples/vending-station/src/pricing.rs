@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 use tariff_engine::{
-    Amount, Borders, CompiledTariff, Direction, Energy, Opening, PeriodInputs, RateUsage, RunningBill, RunningState, Tariff,
+    Amount, Borders, CompiledTariff, Direction, Energy, MarginalPrice, Opening, PeriodInputs, RateUsage, RunningBill, RunningState, Tariff,
     UsagePolicy,
 };
 
@@ -124,15 +124,15 @@ impl Pricing {
         Ok(OnMeter { prices, day })
     }
 
-    /// Roughly what a kWh costs at noon, in 0.0001 of the currency: for whoever makes up a world.
+    /// Roughly what a kWh costs at its dearest, in 0.0001 of the currency: for whoever makes up a world.
     ///
     /// # Errors
     /// [`PricingError`] for a tariff without a price.
     pub fn hint(&self, code: &str, now_utc_s: i64) -> Result<u32, PricingError> {
         let compiled = self.tariffs.get(code).ok_or_else(|| missing(code))?;
         let prices = compiled.prices(code, now_utc_s)?;
-        let dearest = prices.values().copied().max().unwrap_or_default();
-        u32::try_from((dearest * Decimal::from(10_000)).trunc().mantissa())
+        let dearest = prices.values().map(|price| price.price_per_kwh).max().unwrap_or_default();
+        u32::try_from((dearest * Decimal::from(10_000)).trunc())
             .map_err(|_| PricingError { tariff: code.into(), reason: format!("a price of {dearest} is out of range") })
     }
 }
@@ -161,18 +161,14 @@ impl Compiled {
     }
 
     /// The first price of each rate.
-    fn prices(&self, code: &str, utc_s: i64) -> Result<BTreeMap<String, Decimal>, PricingError> {
+    fn prices(&self, code: &str, utc_s: i64) -> Result<BTreeMap<String, MarginalPrice>, PricingError> {
         let bill = self.open(code, utc_s)?;
         let mut prices = BTreeMap::new();
         for rate in self.tariff.rate_names(utc_s) {
             let price = bill
                 .marginal_price(rate, &PeriodInputs::default())
                 .map_err(|error| PricingError { tariff: code.into(), reason: error.to_string() })?;
-            if price.position.tiers > 1 {
-                let reason = "prices climb with use, which no meter can do; keep the purse at the station".into();
-                return Err(PricingError { tariff: code.into(), reason });
-            }
-            prices.insert(rate.to_owned(), price.price_per_kwh);
+            prices.insert(rate.to_owned(), price);
         }
         Ok(prices)
     }
@@ -183,7 +179,11 @@ impl Compiled {
         let prices = self.prices(code, utc_s)?;
         let micro = |rate: &str| {
             let price = if self.is_single_rate(utc_s) { prices.values().next() } else { prices.get(rate) };
-            let price = price.copied().ok_or_else(|| refuse(format!("it has no rate `{rate}`, the meter has")))?;
+            let price = price.ok_or_else(|| refuse(format!("it has no rate `{rate}`, the meter has")))?;
+            if price.position.tiers > 1 {
+                return Err(refuse("prices climb with use, which no meter can do; keep the purse at the station".into()));
+            }
+            let price = price.price_per_kwh;
             let mut exact = price.normalize();
             if places.is_some_and(|places| exact.scale() > u32::from(places)) || exact.scale() > MICRO_PLACES {
                 let places = places.map_or(MICRO_PLACES, u32::from);
@@ -262,13 +262,15 @@ impl Compiled {
             };
             bill.push_registers(&part).map_err(|error| refuse(&error))?;
             from_utc_s = part.to_utc_s;
-            let rest = split.map(|split| split.after);
+            let rest: Vec<Energy> = split.iter().flat_map(|split| &split.after).map(|(_, energy)| *energy).collect();
             if from_utc_s == period_end {
                 let whole = bill.energy_amount(&inputs).map_err(|error| refuse(&error))?;
                 closed = closed.plus(&whole).map_err(|error| refuse(&error))?;
                 bill.settle(&inputs).map_err(|error| refuse(&error))?;
             }
-            energies = rest.unwrap_or_default();
+            for ((_, energy), rest) in energies.iter_mut().zip(rest) {
+                *energy = rest;
+            }
         }
         let running = bill.energy_amount(&inputs).map_err(|error| refuse(&error))?;
         let cumulative = closed.plus(&running).map_err(|error| refuse(&error))?;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::WorldClock,
-    store::books::Books,
+    store::books::{Books, BooksError},
     totals::Totals,
 };
 use meter_protocol::{
@@ -16,7 +16,7 @@ use meter_protocol::{
     client::tokio::{Client, MeterError, TransactError},
 };
 use prepay_core::{
-    account::{Command, Effect, MeterTakeOver, MeterTerms, OpenMode, ReadBack, Terms},
+    account::{Command, Effect, MeterTakeOver, MeterTerms, OpenMode, ReadBack, Refusal, Terms},
     id::{AccountId, MeterNumber},
     money::Money,
     reading::{Force, MeterReading},
@@ -118,6 +118,7 @@ enum Work {
     Effect(Effect),
 }
 
+#[derive(Debug)]
 struct Meter {
     setup: MeterSetup,
     money: VecDeque<Effect>,
@@ -131,6 +132,7 @@ struct Meter {
 }
 
 /// The task.
+#[derive(Debug)]
 pub struct Line {
     code: String,
     address: String,
@@ -575,6 +577,10 @@ impl Line {
     async fn command(&self, account: AccountId, command: Command) -> Vec<Effect> {
         match self.shared.books.command(account, command).await {
             Ok(effects) => effects,
+            // The books hand out what is open again and again; what was closed in the meantime is refused, which is right.
+            Err(BooksError::Refused(Refusal::NoSuchSale { .. } | Refusal::SaleStep { .. } | Refusal::Superseded { .. })) => {
+                Vec::new()
+            }
             Err(error) => {
                 tracing::warn!(line = self.code, account = account.0, %error, "refused");
                 Vec::new()

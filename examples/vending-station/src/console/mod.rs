@@ -15,7 +15,24 @@ pub use words::Lang;
 use words::{LINK, MONEY, PageWords, SUPPLY, ScriptWords};
 
 /// Events worth showing to a person: stable code, English, Chinese.
-pub const EVENTS: &[(&str, &str, &str)] = &[];
+pub const EVENTS: &[(&str, &str, &str)] = &[
+    ("opened", "Account opened", "开户"),
+    ("sale_requested", "Paid at the till", "收款"),
+    ("sale_begun", "Sale booked and sent", "售电下发"),
+    ("sale_unknown", "Sale: meter not heard", "售电：电表无应答"),
+    ("sale_not_applied", "Sale: not in the meter yet", "售电：尚未到账"),
+    ("sale_applied", "Sale credited", "售电到账"),
+    ("sale_voided", "Sale voided", "售电作废"),
+    ("station_sale_made", "Sale credited", "售电到账"),
+    ("credit_changed", "Credit level changed", "余额状态变化"),
+    ("cut_verified", "Supply cut off", "断电确认"),
+    ("restore_verified", "Supply restored", "复电确认"),
+    ("relay_desired", "Relay order given", "下达控制指令"),
+    ("relay_confirmed", "Relay order confirmed", "控制指令确认"),
+    ("meter_quarantined", "Meter quarantined", "电表隔离"),
+    ("finding_raised", "Disagreement found", "发现异常"),
+    ("link_changed", "Link changed", "通信状态变化"),
+];
 
 /// The codes of [`EVENTS`].
 pub fn event_codes() -> Vec<&'static str> {

@@ -46,8 +46,8 @@ enum Habit {
 impl Habit {
     fn of(account: i64) -> Self {
         match account.rem_euclid(5) {
-            0 => Self::Forgetful,
-            1 | 2 => Self::Warned,
+            0 | 1 => Self::Forgetful,
+            2 => Self::Warned,
             _ => Self::Careful,
         }
     }
@@ -68,7 +68,7 @@ impl Habit {
 }
 
 /// Lets the customers act until `stop` is set. Blocks; run it on a thread of its own.
-pub fn run(base: &str, speed: u32, seed: u64, stop: &Arc<AtomicBool>) {
+pub(super) fn run(base: &str, speed: u32, seed: u64, stop: &Arc<AtomicBool>) {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(Some(HTTP_TIMEOUT)).http_status_as_error(false).build().into();
     let mut dice = fastrand::Rng::with_seed(seed);

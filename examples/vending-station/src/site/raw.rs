@@ -235,7 +235,10 @@ fn csv_rows(name: &Arc<str>, text: &str) -> Result<Vec<Row>, Vec<Complaint>> {
                 continue;
             }
         };
-        let begin = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
+        let position = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
+        // The reader counts the second half of a line's end to the next record.
+        let ends = text.bytes().skip(position).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let begin = position + ends;
         let offsets = field_offsets(text, begin);
         let place = lines.place(begin);
         if record.len() != header.len() {
