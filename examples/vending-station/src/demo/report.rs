@@ -312,8 +312,9 @@ async fn check_accounts(station: &Station, state: &State, report: &mut Report) -
                 report.findings.push(format!("{name} has no reading"));
                 continue;
             };
-            if meter.settled().taken.utc_s != shown.read_utc_s {
-                report.findings.push(format!("{name} was not booked by its last reading"));
+            let booked = meter.settled().energy.total_centi_kwh;
+            if i64::try_from(booked) != Ok(shown.energy_total) {
+                report.findings.push(format!("{name} shows {} x 0.01 kWh, booked is {booked}", shown.energy_total));
             }
             let writes = meter.posted_writes().wrapping_add(meter.foreign_writes());
             let expected = u64::from(meter.opened().purchase_count).wrapping_add(writes) & 0xFFFF;
