@@ -3,6 +3,7 @@
 //! | Module | Answers |
 //! |---|---|
 //! | [`wire`] | what bytes make a frame, and does this frame answer that request? |
+//! | [`map`] | where does a quantity stand, and how sure is that? |
 //! | [`acrel`] | what do these registers mean, and how is a sale, a setting or a switch written? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
@@ -37,5 +38,6 @@ pub mod acrel;
 pub mod bus;
 #[cfg(feature = "tokio")]
 pub mod client;
+pub mod map;
 pub mod session;
 pub mod wire;
