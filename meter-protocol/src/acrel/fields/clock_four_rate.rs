@@ -1,8 +1,8 @@
 //! Clock and maximum demand of the 48-register layout.
 
-use super::{CLOCK, DEMAND, high, low};
+use super::{CLOCK, DEMAND, high, low, raw};
 use crate::map::Confidence::Confirmed;
-use crate::map::Field;
+use crate::map::{Field, Raw};
 
 const fn clock(field: Field<u8>) -> Field<u8> {
     field.group(CLOCK).known_from("S1;S3", Confirmed)
@@ -23,4 +23,5 @@ fields! {
     DEMAND_DAY "Day of the maximum demand": u8 = low("demand_day", 0x022D).group(DEMAND);
     DEMAND_MONTH "Month of the maximum demand": u8 = high("demand_month", 0x022E).group(DEMAND);
     UNKNOWN_022E "Unknown": u8 = low("unknown_022e", 0x022E).scale_unknown();
+    UNKNOWN_022F "Unknown; the last register of the block": Raw = raw("unknown_022f", 0x022F, 1).scale_unknown();
 }

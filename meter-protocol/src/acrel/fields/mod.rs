@@ -119,7 +119,7 @@ impl MeterMap {
     }
 
     /// The fields of this meter.
-    pub fn fields(self) -> impl Iterator<Item = &'static FieldInfo> {
+    pub fn fields(self) -> impl Iterator<Item = &'static FieldInfo> + Clone {
         self.tables().iter().copied().flatten()
     }
 }
