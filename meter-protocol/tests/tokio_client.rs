@@ -75,6 +75,13 @@ async fn typed_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_runs_in_a_task_of_its_own() {
+    let (mut client, _slave) = set_up(vec![Act::Answer(hex(REALTIME_REPLY))]);
+    let balance = tokio::spawn(async move { client.read_realtime(1).await.map(|now| now.remaining_minor) });
+    assert_eq!(balance.await.unwrap().unwrap(), -84_01);
+}
+
+#[tokio::test(start_paused = true)]
 async fn typed_writes() {
     let (mut client, slave) = set_up(vec![
         Act::Answer(hex("01 10 00 57 00 02 F0 18")),
