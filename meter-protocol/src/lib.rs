@@ -3,7 +3,9 @@
 //! | Module | Answers |
 //! |---|---|
 //! | [`wire`] | what bytes make a frame, and does this frame answer that request? |
+//! | [`map`] | where does a quantity stand, and how sure is that? |
 //! | [`acrel`] | what do these registers mean, and how is a sale, a setting or a switch written? |
+//! | [`plan`] | which reads cost this line least? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | `client` | drivers of the session (features) |
@@ -39,7 +41,14 @@ pub mod acrel;
 pub mod bus;
 #[cfg(feature = "tokio")]
 pub mod client;
+pub mod map;
+pub mod plan;
 pub mod session;
 #[cfg(feature = "virtual-meter")]
 pub mod virtual_meter;
 pub mod wire;
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeExamples;

@@ -255,6 +255,19 @@ fn echoes_are_stripped_whole_or_in_part() {
 }
 
 #[test]
+fn what_arrives_while_the_request_is_leaving_is_no_reply() {
+    let mut session = unpaced();
+    session.submit(0, 1, &two_registers()).unwrap();
+    transmit(&mut session, 0).unwrap();
+    session.receive(5, &with_crc("01 03 04 DE AD BE EF"));
+    session.transmitted(10);
+    assert!(session.poll_event().is_none());
+    assert_eq!(session.counters().discarded_bytes, 9);
+    session.receive(20, &with_crc(TWO));
+    assert_eq!(reply(&mut session).unwrap(), [0, 1, 0, 0]);
+}
+
+#[test]
 fn an_echo_that_nobody_configured_does_no_harm_to_reads_and_multiple_writes() {
     for request in [two_registers(), ForceMode::SupplyOn.request()] {
         let mut session = unpaced();

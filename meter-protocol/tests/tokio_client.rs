@@ -6,6 +6,7 @@ mod common;
 
 use common::{PREPAY_REPLY, REALTIME_REPLY, hex, with_crc};
 use meter_protocol::acrel::*;
+use meter_protocol::bus::JobOutcome;
 use meter_protocol::client::tokio::{Client, MeterError, ReplyBuffer, TransactError};
 use meter_protocol::session::{LineConfig, NoReply, NotTransmitted};
 use meter_protocol::wire::{ExceptionCode, Reply, Request};
@@ -74,6 +75,13 @@ async fn typed_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_runs_in_a_task_of_its_own() {
+    let (mut client, _slave) = set_up(vec![Act::Answer(hex(REALTIME_REPLY))]);
+    let balance = tokio::spawn(async move { client.read_realtime(1).await.map(|now| now.remaining_minor) });
+    assert_eq!(balance.await.unwrap().unwrap(), -84_01);
+}
+
+#[tokio::test(start_paused = true)]
 async fn typed_writes() {
     let (mut client, slave) = set_up(vec![
         Act::Answer(hex("01 10 00 57 00 02 F0 18")),
@@ -119,6 +127,24 @@ async fn the_four_ends_of_a_transaction() {
     let gone = client.transact(1, &request, &mut buffer).await.unwrap_err();
     assert!(matches!(gone, TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, .. }));
     assert!(!gone.may_have_acted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exception_says_whether_the_meter_may_have_acted() {
+    let cases = [
+        ("01 90 02", false, JobOutcome::Answered),
+        ("01 90 06", false, JobOutcome::Answered),
+        ("01 90 04", true, JobOutcome::Answered),
+        ("01 90 05", true, JobOutcome::Answered),
+        ("01 90 20", true, JobOutcome::Answered),
+        ("01 90 0A", false, JobOutcome::NoReply),
+        ("01 90 0B", true, JobOutcome::NoReply),
+    ];
+    let (mut client, _slave) = set_up(cases.iter().map(|(frame, ..)| Act::Answer(with_crc(frame))).collect());
+    for (frame, may_have_acted, outcome) in cases {
+        let error = client.write_force(1, ForceMode::SupplyOff).await.unwrap_err();
+        assert_eq!((error.may_have_acted(), error.job_outcome()), (may_have_acted, outcome), "{frame}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

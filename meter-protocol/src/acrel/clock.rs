@@ -40,13 +40,27 @@ impl Clock {
     /// # Errors
     /// [`ClockError`] names the first field out of range: year 2000..=2099, a day that its month has.
     pub fn new(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Result<Self, ClockError> {
+        let plain = (CENTURY..=2099).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=28).contains(&day)
+            && hour <= 23
+            && minute <= 59
+            && second <= 59;
+        if !plain {
+            // The last days of a month, or an error.
+            Self::check(year, month, day, hour, minute, second)?;
+        }
+        Ok(Self { year, month, day, hour, minute, second })
+    }
+
+    #[cold]
+    fn check(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Result<(), ClockError> {
         in_range("year", year, CENTURY, 2099)?;
         in_range("month", month.into(), 1, 12)?;
         in_range("day", day.into(), 1, days_in(year, month).into())?;
         in_range("hour", hour.into(), 0, 23)?;
         in_range("minute", minute.into(), 0, 59)?;
-        in_range("second", second.into(), 0, 59)?;
-        Ok(Self { year, month, day, hour, minute, second })
+        in_range("second", second.into(), 0, 59)
     }
 
     /// Year, 2000 to 2099.

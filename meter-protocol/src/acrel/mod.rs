@@ -26,6 +26,7 @@ mod clock;
 mod date_table;
 mod day_table;
 mod error;
+pub mod fields;
 mod force;
 mod meter_number;
 mod model;

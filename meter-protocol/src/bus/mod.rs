@@ -87,11 +87,11 @@ pub enum Job {
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobOutcome {
-    /// The meter answered, be it with an exception.
+    /// The meter answered, be it with an exception (not one of a gateway, 0AH and 0BH, which is no answer).
     Answered,
     /// It was asked and did not answer.
     NoReply,
-    /// It was not asked: the link was down or the line busy. Says nothing about the meter.
+    /// It was not asked, or the link failed while waiting. Says nothing about the meter.
     NotTransmitted,
 }
 

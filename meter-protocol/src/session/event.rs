@@ -21,7 +21,7 @@ pub struct Event<'a> {
 pub enum Outcome<'a> {
     /// The meter answered.
     Reply(Reply<'a>),
-    /// The meter refused: it understood the frame and did nothing.
+    /// The meter refused, or a gateway before it: [`Exception::may_have_acted`] says whether to read back.
     Exception(Exception),
     /// No byte of the request left. The meter can't have acted.
     NotTransmitted(NotTransmitted),

@@ -299,7 +299,13 @@ impl Session {
         if bytes.is_empty() {
             return;
         }
-        if !matches!(self.state, State::Sending { .. } | State::Waiting { .. }) {
+        let may_be_ours = match self.state {
+            State::Waiting { .. } => true,
+            // Before the last byte has left there is no reply, only the echo of what is being sent.
+            State::Sending { .. } => self.line.local_echo,
+            State::Idle | State::Queued { .. } | State::Done { .. } => false,
+        };
+        if !may_be_ours {
             count(&mut self.counters.discarded_bytes, bytes.len());
             self.quiet_after(now_us);
             return;

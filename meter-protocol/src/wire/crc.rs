@@ -40,20 +40,54 @@ pub fn crc16_512(bytes: &[u8]) -> u16 {
 #[must_use]
 pub fn crc16_8k(bytes: &[u8]) -> u16 {
     let (strides, rest) = bytes.as_chunks::<STRIDE>();
-    let crc = strides.iter().fold(START, |crc, stride| {
-        let [low, high] = crc.to_le_bytes();
-        let mut next = 0;
-        for (index, (&byte, table)) in stride.iter().zip(TABLE_8K.iter().rev()).enumerate() {
-            let mixed = match index {
-                0 => byte ^ low,
-                1 => byte ^ high,
-                _ => byte,
-            };
-            next ^= look_up(table, mixed);
-        }
-        next
-    });
-    step_bytes(crc, rest)
+    let crc = strides.iter().fold(START, step_stride);
+    // What is left: at most one eight, one four and three single bytes.
+    let (eights, rest) = rest.as_chunks::<8>();
+    let crc = eights.iter().fold(crc, step_eight);
+    let (fours, rest) = rest.as_chunks::<4>();
+    step_bytes(fours.iter().fold(crc, step_four), rest)
+}
+
+/// The 16 look-ups do not wait for each other.
+#[inline]
+fn step_stride(crc: u16, stride: &[u8; STRIDE]) -> u16 {
+    let [low, high] = crc.to_le_bytes();
+    let t = &TABLE_8K;
+    let first = look_up(&t[15], stride[0] ^ low) ^ look_up(&t[14], stride[1] ^ high);
+    let second = look_up(&t[13], stride[2]) ^ look_up(&t[12], stride[3]) ^ look_up(&t[11], stride[4]);
+    let third = look_up(&t[10], stride[5]) ^ look_up(&t[9], stride[6]) ^ look_up(&t[8], stride[7]);
+    let fourth = look_up(&t[7], stride[8]) ^ look_up(&t[6], stride[9]) ^ look_up(&t[5], stride[10]);
+    let fifth = look_up(&t[4], stride[11]) ^ look_up(&t[3], stride[12]) ^ look_up(&t[2], stride[13]);
+    first ^ second ^ third ^ fourth ^ fifth ^ look_up(&t[1], stride[14]) ^ look_up(&t[0], stride[15])
+}
+
+#[inline]
+fn step_eight(crc: u16, eight: &[u8; 8]) -> u16 {
+    let [low, high] = crc.to_le_bytes();
+    let t = &TABLE_8K;
+    let first = look_up(&t[7], eight[0] ^ low) ^ look_up(&t[6], eight[1] ^ high);
+    let second = look_up(&t[5], eight[2]) ^ look_up(&t[4], eight[3]) ^ look_up(&t[3], eight[4]);
+    first ^ second ^ look_up(&t[2], eight[5]) ^ look_up(&t[1], eight[6]) ^ look_up(&t[0], eight[7])
+}
+
+#[inline]
+fn step_four(crc: u16, four: &[u8; 4]) -> u16 {
+    let [low, high] = crc.to_le_bytes();
+    let t = &TABLE_8K;
+    let start = look_up(&t[3], four[0] ^ low) ^ look_up(&t[2], four[1] ^ high);
+    start ^ look_up(&t[1], four[2]) ^ look_up(&t[0], four[3])
+}
+
+/// [`crc16`] of the six bytes before the CRC of the shortest requests.
+#[inline]
+pub(crate) fn crc16_of_six(bytes: [u8; 6]) -> u16 {
+    if !cfg!(feature = "crc-8k") {
+        return step_bytes(START, &bytes);
+    }
+    let t = &TABLE_8K;
+    let start = look_up(&t[5], bytes[0] ^ 0xFF) ^ look_up(&t[4], bytes[1] ^ 0xFF);
+    let middle = look_up(&t[3], bytes[2]) ^ look_up(&t[2], bytes[3]);
+    start ^ middle ^ look_up(&t[1], bytes[4]) ^ look_up(&t[0], bytes[5])
 }
 
 #[inline]
@@ -130,6 +164,9 @@ mod tests {
         fn both_tables_equal_the_definition(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert_eq!(crc16_512(&bytes), by_bits(&bytes));
             prop_assert_eq!(crc16_8k(&bytes), by_bits(&bytes));
+            if let Some(six) = bytes.first_chunk::<6>() {
+                prop_assert_eq!(crc16_of_six(*six), by_bits(six));
+            }
         }
 
         #[test]

@@ -10,7 +10,7 @@ use core::fmt;
 pub enum Answer<'a> {
     /// The reply of the function that was asked.
     Reply(Reply<'a>),
-    /// The meter refuses. It understood the frame and did nothing.
+    /// A refusal, by the meter or by a gateway before it: see [`Exception::may_have_acted`].
     Exception(Exception),
 }
 
@@ -148,6 +148,28 @@ pub struct Exception {
     pub function: u8,
     /// The reason.
     pub code: ExceptionCode,
+}
+
+impl Exception {
+    /// Whether the meter may have acted although an exception came: it failed while acting (04), works on it (05), did
+    /// not answer the gateway (0BH), or the code says nothing that is known. A write must then be read back.
+    #[must_use]
+    pub fn may_have_acted(&self) -> bool {
+        let refused_before = [
+            ExceptionCode::ILLEGAL_FUNCTION,
+            ExceptionCode::ILLEGAL_ADDRESS,
+            ExceptionCode::ILLEGAL_VALUE,
+            ExceptionCode::BUSY,
+            ExceptionCode::GATEWAY_PATH,
+        ];
+        !refused_before.contains(&self.code)
+    }
+
+    /// Whether it comes from a gateway whose meter did not answer (0AH, 0BH).
+    #[must_use]
+    pub fn is_of_gateway(&self) -> bool {
+        [ExceptionCode::GATEWAY_PATH, ExceptionCode::GATEWAY_TARGET].contains(&self.code)
+    }
 }
 
 impl fmt::Display for Exception {

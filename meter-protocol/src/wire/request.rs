@@ -223,18 +223,25 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Function, address and count or value, for the requests that hold nothing else.
+    #[inline]
+    pub(crate) const fn as_words(&self) -> Option<(u8, u16, u16)> {
+        match self {
+            Self::ReadHolding(span) => Some((READ_HOLDING, span.address, span.count)),
+            Self::ReadInput(span) => Some((READ_INPUT, span.address, span.count)),
+            Self::WriteSingle { address, value } => Some((WRITE_SINGLE, *address, *value)),
+            Self::WriteMultiple(_) | Self::Vendor(_) | Self::ReportId(_) => None,
+        }
+    }
+
     /// Writes function code and data.
     pub(crate) fn put(&self, cursor: &mut Cursor<'_>) -> Result<(), EncodeError> {
         cursor.put_u8(self.function())?;
+        if let Some((_, address, value)) = self.as_words() {
+            cursor.put_u16(address)?;
+            return cursor.put_u16(value);
+        }
         match self {
-            Self::ReadHolding(span) | Self::ReadInput(span) => {
-                cursor.put_u16(span.address)?;
-                cursor.put_u16(span.count)
-            }
-            Self::WriteSingle { address, value } => {
-                cursor.put_u16(*address)?;
-                cursor.put_u16(*value)
-            }
             Self::WriteMultiple(write) | Self::Vendor(write) => {
                 cursor.put_u16(write.address())?;
                 cursor.put_u16(write.count())?;
@@ -242,7 +249,10 @@ impl<'a> Request<'a> {
                 cursor.put_u8(byte_count.map_err(|_| EncodeError::PduTooLong { len: write.data.len() })?)?;
                 cursor.put(write.data)
             }
-            Self::ReportId(IdQuery::Standard) => Ok(()),
+            Self::ReadHolding(_)
+            | Self::ReadInput(_)
+            | Self::WriteSingle { .. }
+            | Self::ReportId(IdQuery::Standard) => Ok(()),
             Self::ReportId(IdQuery::AcrelVersion) => cursor.put(&VERSION_QUERY),
         }
     }

@@ -1,6 +1,7 @@
 //! How a transaction over a stream can fail, and what each failure says about the meter.
 
 use crate::acrel::{BlockError, BuildError};
+use crate::bus::JobOutcome;
 use crate::session::{NoReply, NotTransmitted};
 use crate::wire::{EncodeError, Exception, RequestError};
 use std::io;
@@ -29,7 +30,7 @@ pub enum TransactError {
         /// The error of the stream, if it was that.
         source: Option<io::Error>,
     },
-    /// The meter refused. It understood the request and did nothing.
+    /// The meter refused, or a gateway before it.
     #[error("{0}")]
     Exception(Exception),
 }
@@ -37,8 +38,23 @@ pub enum TransactError {
 impl TransactError {
     /// Whether the meter may have acted on the request, so that a write must be read back.
     #[must_use]
-    pub const fn may_have_acted(&self) -> bool {
-        matches!(self, Self::NoReply { .. })
+    pub fn may_have_acted(&self) -> bool {
+        match self {
+            Self::NoReply { .. } => true,
+            Self::Exception(exception) => exception.may_have_acted(),
+            Self::Encode(_) | Self::NotTransmitted { .. } => false,
+        }
+    }
+
+    /// What to report to a [`crate::bus::Bus`]: a link that failed says nothing about the meter, a gateway's exception
+    /// says that it did not answer.
+    #[must_use]
+    pub fn job_outcome(&self) -> JobOutcome {
+        match self {
+            Self::Exception(exception) if !exception.is_of_gateway() => JobOutcome::Answered,
+            Self::Exception(_) | Self::NoReply { reason: NoReply::TimedOut, .. } => JobOutcome::NoReply,
+            Self::Encode(_) | Self::NotTransmitted { .. } | Self::NoReply { .. } => JobOutcome::NotTransmitted,
+        }
     }
 }
 
@@ -63,7 +79,17 @@ pub enum MeterError {
 impl MeterError {
     /// Whether the meter may have acted on the request, so that a write must be read back.
     #[must_use]
-    pub const fn may_have_acted(&self) -> bool {
+    pub fn may_have_acted(&self) -> bool {
         matches!(self, Self::Transact(error) if error.may_have_acted())
+    }
+
+    /// What to report to a [`crate::bus::Bus`]: a block that can't be read was an answer all the same.
+    #[must_use]
+    pub fn job_outcome(&self) -> JobOutcome {
+        match self {
+            Self::Transact(error) => error.job_outcome(),
+            Self::Block(_) => JobOutcome::Answered,
+            Self::Build(_) | Self::Request(_) => JobOutcome::NotTransmitted,
+        }
     }
 }
