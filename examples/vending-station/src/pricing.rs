@@ -13,8 +13,8 @@ use std::{
     sync::Arc,
 };
 use tariff_engine::{
-    Amount, Borders, CompiledTariff, Direction, Energy, MarginalPrice, Opening, PeriodInputs, RateUsage, RunningBill, RunningState, Tariff,
-    UsagePolicy,
+    Amount, Borders, CompiledTariff, Direction, Energy, MarginalPrice, Opening, PeriodInputs, RateUsage, RunningBill,
+    RunningState, Tariff, UsagePolicy,
 };
 
 /// The rates of a meter in the order of its registers, by the names that tariffs give them.
@@ -181,7 +181,9 @@ impl Compiled {
             let price = if self.is_single_rate(utc_s) { prices.values().next() } else { prices.get(rate) };
             let price = price.ok_or_else(|| refuse(format!("it has no rate `{rate}`, the meter has")))?;
             if price.position.tiers > 1 {
-                return Err(refuse("prices climb with use, which no meter can do; keep the purse at the station".into()));
+                return Err(refuse(
+                    "prices climb with use, which no meter can do; keep the purse at the station".into(),
+                ));
             }
             let price = price.price_per_kwh;
             let mut exact = price.normalize();
@@ -254,7 +256,8 @@ impl Compiled {
         let mut energies = self.energies(request)?;
         while from_utc_s < usage.to_utc_s {
             let (_, period_end) = bill.period_utc_s();
-            let whole = RateUsage { from_utc_s, to_utc_s: usage.to_utc_s, energies: &energies, direction: Direction::Import };
+            let whole =
+                RateUsage { from_utc_s, to_utc_s: usage.to_utc_s, energies: &energies, direction: Direction::Import };
             let split = whole.split_pro_rata(period_end);
             let part = match &split {
                 None => whole,
@@ -283,9 +286,10 @@ impl Compiled {
     fn energies(&self, request: &PriceRequest<'_>) -> Result<Vec<(&str, Energy)>, PricerRefusal> {
         let usage = &request.usage;
         let energy = |centi_kwh: u64| {
-            i64::try_from(centi_kwh).ok().and_then(Energy::from_centi_kwh).ok_or_else(|| PricerRefusal::BadUsage {
-                reason: format!("{centi_kwh} x 0.01 kWh is out of range"),
-            })
+            i64::try_from(centi_kwh)
+                .ok()
+                .and_then(Energy::from_centi_kwh)
+                .ok_or_else(|| PricerRefusal::BadUsage { reason: format!("{centi_kwh} x 0.01 kWh is out of range") })
         };
         let names = self.tariff.rate_names(usage.from_utc_s);
         if usage.from_utc_s == usage.to_utc_s && !usage.is_zero() {
@@ -293,7 +297,9 @@ impl Compiled {
         }
         match names.as_slice() {
             [only] => Ok(vec![(*only, energy(usage.total_centi_kwh)?)]),
-            _ => METER_RATES.iter().zip(usage.rates.as_slice()).map(|(name, used)| Ok((*name, energy(*used)?))).collect(),
+            _ => {
+                METER_RATES.iter().zip(usage.rates.as_slice()).map(|(name, used)| Ok((*name, energy(*used)?))).collect()
+            }
         }
     }
 }

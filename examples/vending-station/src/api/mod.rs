@@ -4,8 +4,7 @@ pub mod problem;
 pub mod views;
 
 use crate::{
-    amount,
-    console,
+    amount, console,
     station::Station,
     store::{books::SellError, read},
 };
@@ -90,7 +89,9 @@ async fn page(
     let lang = console::Lang::choose(query.lang.as_deref(), accepted);
     let rows = read::meters(&station.store).await?;
     let counts = counts(&station, &rows);
-    console::page(&station.site, &rows, &counts, lang, station.scale()).map(Html).map_err(|error| Problem::store(&error))
+    console::page(&station.site, &rows, &counts, lang, station.scale())
+        .map(Html)
+        .map_err(|error| Problem::store(&error))
 }
 
 /// The numbers in the page's head, by code.
@@ -99,7 +100,9 @@ pub type Counts = BTreeMap<&'static str, i64>;
 fn counts(station: &Station, rows: &[read::MeterRow]) -> Counts {
     let scale = station.scale();
     let tiles: Vec<TileView> = rows.iter().filter_map(|row| TileView::new(row, scale)).collect();
-    let with = |check: &dyn Fn(&TileView) -> bool| tiles.iter().filter(|tile| check(tile)).count().try_into().unwrap_or(i64::MAX);
+    let with = |check: &dyn Fn(&TileView) -> bool| {
+        tiles.iter().filter(|tile| check(tile)).count().try_into().unwrap_or(i64::MAX)
+    };
     let totals = station.totals.snapshot();
     BTreeMap::from([
         ("meters", rows.len().try_into().unwrap_or(i64::MAX)),
@@ -179,26 +182,27 @@ async fn sell(
                 "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
             ))
         })?;
-    let request: SellRequest = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let request: SellRequest =
+        serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
     let places = station.site.settings.currency_places;
     let amount_minor = amount::parse_minor(&request.amount, places).ok_or_else(|| {
         Problem::refused(format!("`amount` is `{}`; expected a decimal with at most {places} places", request.amount))
     })?;
-    let id = station
-        .books
-        .sell(key, &body, request.account, amount_minor, &request.channel)
-        .await
-        .map_err(|error| match error {
-            SellError::OtherBody => Problem::new(
-                StatusCode::CONFLICT,
-                "key-used",
-                "Key used before",
-                "this `Idempotency-Key` was used for another request; nothing was sold now",
-            ),
-            SellError::NoAccount => Problem::not_found(format!("there is no open account {}", request.account)),
-            SellError::Refused(reason) => Problem::refused(reason),
-            SellError::Store(error) => Problem::store(&error),
+    let id =
+        station.books.sell(key, &body, request.account, amount_minor, &request.channel).await.map_err(|error| {
+            match error {
+                SellError::OtherBody => Problem::new(
+                    StatusCode::CONFLICT,
+                    "key-used",
+                    "Key used before",
+                    "this `Idempotency-Key` was used for another request; nothing was sold now",
+                ),
+                SellError::NoAccount => Problem::not_found(format!("there is no open account {}", request.account)),
+                SellError::Refused(reason) => Problem::refused(reason),
+                SellError::Store(error) => Problem::store(&error),
+            }
         })?;
-    let row = read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
+    let row =
+        read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
     Ok((StatusCode::ACCEPTED, Json(SaleView::new(&row, station.scale()))))
 }

@@ -11,9 +11,10 @@ use crate::{
     totals::Totals,
 };
 use meter_protocol::{
-    acrel::{ForceMode, LinkId, Profile, Purchase, Realtime},
-    bus::{Bus, BusConfig, Class, Job, JobOutcome, LinkState, MeterSlot, Next},
-    client::tokio::{Client, MeterError, TransactError},
+    acrel::{ForceMode, LinkId, Profile, Purchase, Realtime, RealtimeLayout},
+    bus::{Bus, BusConfig, BusError, Class, Job, JobOutcome, LinkState, MeterSlot, Next},
+    client::tokio::{Client, MeterError, ReplyBuffer, TransactError},
+    plan::Read,
 };
 use prepay_core::{
     account::{Command, Effect, MeterTakeOver, MeterTerms, OpenMode, ReadBack, Refusal, Terms},
@@ -111,6 +112,17 @@ pub struct Shared {
     pub totals: Arc<Totals>,
 }
 
+/// A line that can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// Its meters.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// Its status read.
+    #[error(transparent)]
+    Status(#[from] reading::StatusReadError),
+}
+
 /// Work on a meter that is no poll.
 #[derive(Debug, Clone, PartialEq)]
 enum Work {
@@ -145,6 +157,8 @@ pub struct Line {
     inbox: mpsc::Receiver<Vec<Effect>>,
     /// Effects that are not due yet, with the world time in ms at which they are.
     later: Vec<(u64, usize, Effect)>,
+    /// The read that fetches a whole status.
+    status: Read,
     mode: watch::Receiver<Mode>,
 }
 
@@ -159,12 +173,9 @@ impl Line {
     /// Sets a line up and tells the books where its meters' effects go.
     ///
     /// # Errors
-    /// [`meter_protocol::bus::BusError`] with more meters than a line has addresses.
-    pub fn new(
-        setup: LineSetup,
-        shared: Shared,
-        mode: watch::Receiver<Mode>,
-    ) -> Result<Self, meter_protocol::bus::BusError> {
+    /// [`LineError`] with more meters than a line has addresses, or meters that can't send a status in one frame.
+    pub fn new(setup: LineSetup, shared: Shared, mode: watch::Receiver<Mode>) -> Result<Self, LineError> {
+        let status = reading::status_read(&shared.patience.line(setup.baud), &shared.profile)?;
         let (sender, inbox) = mpsc::channel(INBOX);
         shared.books.route(setup.meters.iter().map(|meter| meter.number), &sender);
         let every_us = shared.patience.status_every_us();
@@ -199,6 +210,7 @@ impl Line {
             next_link,
             inbox,
             later: Vec::new(),
+            status,
             mode,
         })
     }
@@ -218,7 +230,8 @@ impl Line {
                         self.finish(slot, job, JobOutcome::NotTransmitted);
                         self.requeue(slot, job);
                         self.pause(self.shared.patience.reconnect()).await;
-                    } else if mode == Mode::Drain && matches!(job, Job::Poll { .. } | Job::Probe) && self.is_quiet(slot) {
+                    } else if mode == Mode::Drain && matches!(job, Job::Poll { .. } | Job::Probe) && self.is_quiet(slot)
+                    {
                         self.finish(slot, job, JobOutcome::NotTransmitted);
                         self.pause(Duration::from_millis(1)).await;
                     } else {
@@ -433,7 +446,9 @@ impl Line {
         }
         let unit = self.meters[slot].setup.unit;
         let client = self.client.as_mut().ok_or(NoReading::Link(JobOutcome::NotTransmitted))?;
-        let read = client.read_realtime(unit).await;
+        let mut buffer = ReplyBuffer::new();
+        let read = client.read_registers(unit, self.status.address, self.status.count, &mut buffer).await;
+        let read = read.and_then(|registers| Ok(Realtime::from_registers(RealtimeLayout::FourRate, &registers)?));
         let block = self.counted(read)?;
         let meter = self.meters[slot].shown;
         let reading = reading::reading(&block, meter, &self.shared.profile, self.shared.clock.now())
@@ -550,9 +565,14 @@ impl Line {
     async fn send_purchase(&mut self, slot: usize, amount: Money, new_count: u16) -> SendOutcome {
         let unit = self.meters[slot].setup.unit;
         let Some(client) = self.client.as_mut() else { return SendOutcome::NotTransmitted };
-        let purchase = u32::try_from(amount.minor()).ok().map(|amount| Purchase::new(amount, new_count.wrapping_sub(1)));
+        let purchase =
+            u32::try_from(amount.minor()).ok().map(|amount| Purchase::new(amount, new_count.wrapping_sub(1)));
         let Some(Ok(purchase)) = purchase else {
-            tracing::error!(line = self.code, amount = amount.minor(), "the core allowed an amount that no frame carries");
+            tracing::error!(
+                line = self.code,
+                amount = amount.minor(),
+                "the core allowed an amount that no frame carries"
+            );
             return SendOutcome::NotTransmitted;
         };
         match client.sell(unit, &purchase).await {
@@ -578,9 +598,9 @@ impl Line {
         match self.shared.books.command(account, command).await {
             Ok(effects) => effects,
             // The books hand out what is open again and again; what was closed in the meantime is refused, which is right.
-            Err(BooksError::Refused(Refusal::NoSuchSale { .. } | Refusal::SaleStep { .. } | Refusal::Superseded { .. })) => {
-                Vec::new()
-            }
+            Err(BooksError::Refused(
+                Refusal::NoSuchSale { .. } | Refusal::SaleStep { .. } | Refusal::Superseded { .. },
+            )) => Vec::new(),
             Err(error) => {
                 tracing::warn!(line = self.code, account = account.0, %error, "refused");
                 Vec::new()
@@ -671,12 +691,7 @@ impl Line {
         self.outcome(slot, failure)
     }
 
-    async fn open(
-        &mut self,
-        slot: usize,
-        account: &AccountSetup,
-        commissioned: &Commissioned,
-    ) -> Result<(), String> {
+    async fn open(&mut self, slot: usize, account: &AccountSetup, commissioned: &Commissioned) -> Result<(), String> {
         let meter = account.wanted.number;
         let reading = reading::reading(&commissioned.block, meter, &self.shared.profile, self.shared.clock.now())
             .map_err(|error| error.to_string())?;
@@ -702,9 +717,7 @@ impl Line {
         let Ok(state) = self.bus.link_state(slot) else { return };
         let now_us = self.now_us();
         let lost = match state {
-            LinkState::Silent { since_us } => {
-                now_us.saturating_sub(since_us) > self.shared.patience.lost_after_us()
-            }
+            LinkState::Silent { since_us } => now_us.saturating_sub(since_us) > self.shared.patience.lost_after_us(),
             _ => false,
         };
         let meter = &mut self.meters[slot];

@@ -204,7 +204,9 @@ pub async fn make(station: &Station, fleet: FleetCounts, ran: Duration) -> Resul
         check_accounts(station, &state, &mut report).await?;
     }
     if report.counts.price_drift > 0 {
-        report.findings.push(format!("{} readings drift from the tariff by more than rounding", report.counts.price_drift));
+        report
+            .findings
+            .push(format!("{} readings drift from the tariff by more than rounding", report.counts.price_drift));
     }
     Ok(report)
 }
@@ -266,7 +268,9 @@ async fn check_memory(station: &Station, stored: &State, report: &mut Report) {
     }
     for (id, account) in &live.accounts {
         if account.terms().is_some() && stored.accounts.get(id) != Some(account) {
-            report.findings.push(format!("account {}: the events in the file make another state than the one in memory", id.0));
+            report
+                .findings
+                .push(format!("account {}: the events in the file make another state than the one in memory", id.0));
         }
     }
 }
@@ -296,7 +300,10 @@ async fn check_accounts(station: &Station, state: &State, report: &mut Report) -
     let shown: BTreeMap<&str, &read::LatestRow> =
         rows.iter().filter_map(|row| Some((row.number.as_str(), row.latest.as_ref()?))).collect();
     for tenant in &station.site.tenants {
-        if !rows.iter().any(|row| row.shop.as_ref().is_some_and(|shop| shop.code == tenant.code && shop.books.is_some())) {
+        if !rows
+            .iter()
+            .any(|row| row.shop.as_ref().is_some_and(|shop| shop.code == tenant.code && shop.books.is_some()))
+        {
             report.findings.push(format!("shop {} was never opened", tenant.code));
         }
     }
@@ -319,7 +326,9 @@ async fn check_accounts(station: &Station, state: &State, report: &mut Report) -
             let writes = meter.posted_writes().wrapping_add(meter.foreign_writes());
             let expected = u64::from(meter.opened().purchase_count).wrapping_add(writes) & 0xFFFF;
             if i64::try_from(expected) != Ok(shown.purchase_count) {
-                report.findings.push(format!("{name} shows purchase count {}, the books {expected}", shown.purchase_count));
+                report
+                    .findings
+                    .push(format!("{name} shows purchase count {}, the books {expected}", shown.purchase_count));
             }
             let energy = meter.settled().energy.total_centi_kwh.wrapping_sub(meter.opened().energy.total_centi_kwh);
             report.energy_centi_kwh = report.energy_centi_kwh.saturating_add(energy);
@@ -341,7 +350,9 @@ async fn check_accounts(station: &Station, state: &State, report: &mut Report) -
                     add(&mut report.at_station, ledger, left);
                     if ledger != left {
                         let (ledger, left) = (minor(ledger, report.places), minor(left, report.places));
-                        report.findings.push(format!("{name}: opening, sales and tariff leave {left}, the ledger {ledger}"));
+                        report
+                            .findings
+                            .push(format!("{name}: opening, sales and tariff leave {left}, the ledger {ledger}"));
                     }
                 }
             }
@@ -403,7 +414,8 @@ async fn reprice(station: &Station, account: &Account, meter: MeterNumber) -> Re
         let priced = pricing.price(&request).map_err(|error| StoreError::damaged("curve", meter, error))?;
         (state, cumulative) = (priced.state, priced.cumulative);
     }
-    let amount = Money::quantise(cumulative, station.currency).map_err(|error| StoreError::damaged("curve", meter, error))?;
+    let amount =
+        Money::quantise(cumulative, station.currency).map_err(|error| StoreError::damaged("curve", meter, error))?;
     Ok(amount.amount.minor())
 }
 
@@ -413,15 +425,27 @@ impl fmt::Display for Report {
         let amount = |value: i64| minor(value, self.places);
         writeln!(f, "\n{:=^78}", format!(" {} after {} s ", self.local_time, self.seconds))?;
         let lines: [(&str, String); 11] = [
-            ("reads", format!("{}  (fleet: {} requests, {} replies)", counts.reads, self.fleet.requests, self.fleet.replies)),
+            (
+                "reads",
+                format!("{}  (fleet: {} requests, {} replies)", counts.reads, self.fleet.requests, self.fleet.replies),
+            ),
             ("lost replies", counts.lost_replies.to_string()),
             ("booked readings", counts.settlements.to_string()),
-            ("sales", format!("{} paid, {} credited, {} voided", counts.sales, counts.sales_applied, counts.sales_voided)),
-            ("unknown outcomes", format!("{}, {} resolved by reading the meter", counts.unknown, counts.unknown_resolved)),
+            (
+                "sales",
+                format!("{} paid, {} credited, {} voided", counts.sales, counts.sales_applied, counts.sales_voided),
+            ),
+            (
+                "unknown outcomes",
+                format!("{}, {} resolved by reading the meter", counts.unknown, counts.unknown_resolved),
+            ),
             ("alarm 1 / alarm 2", format!("{} / {}", counts.alarm_1, counts.alarm_2)),
             ("arrears", counts.arrears.to_string()),
             ("cut-offs", format!("{}, {} of them ordered by the station", counts.cut_offs, counts.cut_offs_by_station)),
-            ("restorations", format!("{}, {} of them ordered by the station", counts.restorations, counts.restorations_by_station)),
+            (
+                "restorations",
+                format!("{}, {} of them ordered by the station", counts.restorations, counts.restorations_by_station),
+            ),
             ("price drift", format!("{} readings, {} in the ledger", counts.price_drift, amount(self.price_lag_minor))),
             ("meter rounding", amount(self.meter_rounding_minor)),
         ];
@@ -434,9 +458,18 @@ impl fmt::Display for Report {
             let (ledger, evidence) = (amount(side.ledger_minor), amount(side.evidence_minor));
             writeln!(f, "  {name:<20}{:>9}{ledger:>17}{evidence:>17}{:>11}", side.accounts, side.differing)?;
         }
-        writeln!(f, "  energy booked       {} kWh", minor(i64::try_from(self.energy_centi_kwh).unwrap_or(i64::MAX), 2))?;
+        writeln!(
+            f,
+            "  energy booked       {} kWh",
+            minor(i64::try_from(self.energy_centi_kwh).unwrap_or(i64::MAX), 2)
+        )?;
         writeln!(f, "  debits = credits    {} = {} minor units", self.debits_minor, self.credits_minor)?;
-        writeln!(f, "  journal             {} lines, head {}", self.journal_lines, self.journal_head.get(..16).unwrap_or_default())?;
+        writeln!(
+            f,
+            "  journal             {} lines, head {}",
+            self.journal_lines,
+            self.journal_head.get(..16).unwrap_or_default()
+        )?;
         if self.findings.is_empty() {
             write!(f, "{:=^78}", " everything balances to the last minor unit ")
         } else {

@@ -96,7 +96,8 @@ impl MeterRow {
 
     /// The code of the link's state.
     pub fn link(&self, now_utc_s: i64, stale_after_s: i64) -> &'static str {
-        let quarantined = self.shop.as_ref().and_then(|shop| shop.books.as_ref()).is_some_and(|books| books.quarantined);
+        let quarantined =
+            self.shop.as_ref().and_then(|shop| shop.books.as_ref()).is_some_and(|books| books.quarantined);
         if self.silent_since_utc_s.is_some() {
             "lost"
         } else if quarantined {

@@ -1,10 +1,6 @@
 //! The one task that changes money.
 
-use super::{
-    BATCH_JOBS_MAX, BooksError, CHANNELS, Job, Poll, Routes, SellError, Sell, State,
-    load,
-    rows::Rows,
-};
+use super::{BATCH_JOBS_MAX, BooksError, CHANNELS, Job, Poll, Routes, Sell, SellError, State, load, rows::Rows};
 use crate::{clock::WorldClock, store::Store};
 use prepay_core::{
     account::{Account, Command, Effect, Payment, Purse, Refusal},
@@ -40,7 +36,10 @@ pub(super) struct Writer {
 
 /// What waits for the commit.
 enum After {
-    Command(Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>>, Result<(AccountId, Withheld<Vec<Effect>>), BooksError>),
+    Command(
+        Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>>,
+        Result<(AccountId, Withheld<Vec<Effect>>), BooksError>,
+    ),
     Sell(oneshot::Sender<Result<i64, SellError>>, Result<i64, SellError>, Option<(AccountId, Withheld<Vec<Effect>>)>),
     MayWrite(oneshot::Sender<bool>, bool),
     Look(oneshot::Sender<Box<State>>),
@@ -178,11 +177,7 @@ impl Writer {
         afters.push(After::Command(None, decided.map(|effects| (account, effects))));
     }
 
-    async fn sell(
-        &mut self,
-        sell: &Sell,
-        rows: &mut Rows,
-    ) -> (Result<i64, SellError>, Option<Withheld<Vec<Effect>>>) {
+    async fn sell(&mut self, sell: &Sell, rows: &mut Rows) -> (Result<i64, SellError>, Option<Withheld<Vec<Effect>>>) {
         let key = Key::new("till", &sell.key);
         let prior = match rows.prior(self.store.writer(), &key).await {
             Ok(prior) => prior,
