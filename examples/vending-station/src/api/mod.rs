@@ -33,6 +33,7 @@ pub fn router(station: Arc<Station>) -> Router {
         .route("/", get(page))
         .route("/assets/live.css", get(|| asset("text/css; charset=utf-8", include_str!("../../assets/live.css"))))
         .route("/assets/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("../../assets/live.js"))))
+        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
         .route("/api/live", get(live))
         .route("/api/meters", get(meters))
         .route("/api/accounts/{id}", get(account))
@@ -88,7 +89,7 @@ async fn page(
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let lang = console::Lang::choose(query.lang.as_deref(), accepted);
     let rows = read::meters(&station.store).await?;
-    let counts = counts(&station, &rows);
+    let counts = counts(&station, &rows, read::sales_count(&station.store).await?);
     console::page(&station.site, &rows, &counts, lang, station.scale())
         .map(Html)
         .map_err(|error| Problem::store(&error))
@@ -97,7 +98,7 @@ async fn page(
 /// The numbers in the page's head, by code.
 pub type Counts = BTreeMap<&'static str, i64>;
 
-fn counts(station: &Station, rows: &[read::MeterRow]) -> Counts {
+fn counts(station: &Station, rows: &[read::MeterRow], sales: i64) -> Counts {
     let scale = station.scale();
     let tiles: Vec<TileView> = rows.iter().filter_map(|row| TileView::new(row, scale)).collect();
     let with = |check: &dyn Fn(&TileView) -> bool| {
@@ -114,7 +115,7 @@ fn counts(station: &Station, rows: &[read::MeterRow]) -> Counts {
         ("lost", with(&|tile| tile.link == "lost")),
         ("reads", totals.reads),
         ("lost_replies", totals.lost_replies),
-        ("sales", totals.purchase_frames),
+        ("sales", sales),
     ])
 }
 
@@ -130,7 +131,7 @@ async fn live(State(station): State<Arc<Station>>) -> Result<Json<Live>, Problem
     let scale = station.scale();
     Ok(Json(Live {
         local_time: crate::local_time::stamp(scale.now_utc_s, scale.utc_offset_min),
-        counts: counts(&station, &rows),
+        counts: counts(&station, &rows, read::sales_count(&station.store).await?),
         shops: rows.iter().filter_map(|row| TileView::new(row, scale)).collect(),
     }))
 }

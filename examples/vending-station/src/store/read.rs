@@ -209,6 +209,12 @@ pub async fn sale(store: &Store, id: i64) -> Result<Option<SaleRow>, StoreError>
     row.as_ref().map(sale_row).transpose()
 }
 
+/// How many sales were taken since the books began: their numbers are given without gaps.
+pub async fn sales_count(store: &Store) -> Result<i64, StoreError> {
+    let row = sqlx::query("SELECT coalesce(max(id), 0) AS n FROM sale").fetch_one(store.readers()).await?;
+    Ok(row.try_get("n")?)
+}
+
 /// The latest sales of an account, newest first.
 pub async fn sales_of(store: &Store, account: i64) -> Result<Vec<SaleRow>, StoreError> {
     sqlx::query("SELECT * FROM sale WHERE account = $1 ORDER BY id DESC LIMIT $2")
