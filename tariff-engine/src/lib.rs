@@ -31,6 +31,7 @@ mod bill;
 mod calendar;
 mod compile;
 mod exact;
+pub mod import;
 mod inverse;
 pub mod limits;
 pub mod on_meter;

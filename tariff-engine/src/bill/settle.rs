@@ -430,6 +430,7 @@ fn fixed_amount(
         (FixedPer::Day, FixedDays::Real) => (days, 1),
         (FixedPer::Day, FixedDays::MeanMonth365_12) => (YEAR_DAYS.saturating_mul(months), YEAR_MONTHS),
         (FixedPer::Month, _) => (months, 1),
+        (FixedPer::Year, _) => (months, YEAR_MONTHS),
     };
     let (units, divisor) = if whole || (fixed.per, fixed.days) == (FixedPer::Day, FixedDays::Real) {
         (units, divisor)

@@ -101,8 +101,8 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             let tier = limits.iter().position(|limit| used < *limit).unwrap_or(limits.len());
             (tier, limits.get(tier).map(|limit| limit.saturating_sub(used)))
         } else {
-            let (tier, room) = tier_at(ladder, &self.state.ladder.allowances, used);
-            (tier, known_limit(ladder, &self.state.ladder.allowances, tier).map(|_| room))
+            let (tier, room) = tier_at(ladder, self.state.terms(), used);
+            (tier, known_limit(ladder, self.state.terms(), tier).map(|_| room))
         };
         let position = Position {
             tier: super::energy::number(tier.saturating_add(1)),
@@ -132,9 +132,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             let peaks = Peaks::of(self.tariff.borrow(), &self.state, inputs)?;
             return limits_now(peaks, version, self.state.period_to_utc_s);
         }
-        Ok((0..ladder.limits.len())
-            .filter_map(|tier| known_limit(ladder, &self.state.ladder.allowances, tier))
-            .collect())
+        Ok((0..version.energy.tiers).filter_map(|tier| known_limit(ladder, self.state.terms(), tier)).collect())
     }
 
     /// A copy that borrows the tariff.

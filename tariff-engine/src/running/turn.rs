@@ -66,6 +66,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let year = date_of(today).map(|date| date.year()).ok_or_else(beyond)?;
         // Where the tariff ends, its last version keeps the book until usage is refused.
         let place = tariff.version_index(at_utc_s).unwrap_or(usize::from(self.state.version));
+        self.state.month_of_year = super::open::month_of_year(tariff, next_to_utc_s)?;
         self.open_book(place, at_utc_s)?;
         let last = self.state.books.pop();
         self.state.books.clear();
