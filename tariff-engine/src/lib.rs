@@ -36,6 +36,7 @@ mod inverse;
 pub mod limits;
 pub mod on_meter;
 mod power_factor;
+pub mod preset;
 mod running;
 pub mod tariff;
 mod usage;

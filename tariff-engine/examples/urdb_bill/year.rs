@@ -1,4 +1,5 @@
 //! A year of bills under the conventions of NREL's PySAM.
+#![expect(unreachable_pub, reason = "the tests take this file in as a module of their own")]
 
 use tariff_engine::import::urdb::{FLAT_DEMAND, Imported, Options};
 use tariff_engine::tariff::{FixedDays, Scope};

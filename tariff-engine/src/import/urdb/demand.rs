@@ -73,12 +73,12 @@ fn source_months(months: &[Box<RawValue>], share: &Number) -> Result<Vec<Number>
     if months.len() != 12 {
         return Err(UrdbError::new("lookbackmonths", format!("{} entries", months.len()), "12 entries"));
     }
-    let entry = |(place, raw): (usize, &Box<RawValue>)| match raw.get() {
+    let entry = |(place, raw): (usize, &RawValue)| match raw.get() {
         "true" | "1" | "1.0" => Ok(share.clone()),
         "false" | "0" | "0.0" => Ok(Number::from(0)),
         other => Err(UrdbError::new(format!("lookbackmonths[{place}]"), other, "true or false")),
     };
-    months.iter().enumerate().map(entry).collect()
+    months.iter().map(AsRef::as_ref).enumerate().map(entry).collect()
 }
 
 /// The extension with which a record says what the form can't: lookback per cent by month, whether the own month counts in full,
