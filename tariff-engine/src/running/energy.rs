@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 use super::clock::Stretch;
-use super::state::{Book, LadderState};
+use super::state::{Book, LadderState, RunningState};
 use super::{Cursor, Mode, RunningBill};
 use crate::compile::{CompiledLadder, CompiledTariff, LadderKind};
 use crate::limits::MAX_PERIOD_KWH;
@@ -20,10 +20,23 @@ pub(super) fn number(place: usize) -> u16 {
     u16::try_from(place).unwrap_or(u16::MAX)
 }
 
+/// What an account's limits depend on.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    allowances: &'a [u16],
+    month: u8,
+}
+
+impl RunningState {
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms { allowances: &self.ladder.allowances, month: self.month_of_year }
+    }
+}
+
 /// The upper end of a tier that is known at once, with the account's allowances, 10⁻⁶ kWh; none for the last tier.
-pub(crate) fn known_limit(ladder: &CompiledLadder, allowances: &[u16], tier: usize) -> Option<i64> {
-    let fixed = ladder.limits.get(tier)?.fixed?;
-    Some(fixed.saturating_add(allowance(ladder, allowances, tier)))
+pub(crate) fn known_limit(ladder: &CompiledLadder, terms: Terms<'_>, tier: usize) -> Option<i64> {
+    let fixed = ladder.limits(terms.month).get(tier)?.fixed?;
+    Some(fixed.saturating_add(allowance(ladder, terms.allowances, tier)))
 }
 
 /// What the account's allowances add to a limit.
@@ -37,9 +50,9 @@ pub(crate) fn allowance(ladder: &CompiledLadder, allowances: &[u16], tier: usize
 }
 
 /// The tier in which the next kWh lies, and 10⁻⁶ kWh that it still takes.
-pub(crate) fn tier_at(ladder: &CompiledLadder, allowances: &[u16], used: i64) -> (usize, i64) {
+pub(crate) fn tier_at(ladder: &CompiledLadder, terms: Terms<'_>, used: i64) -> (usize, i64) {
     let mut tier = 0;
-    while let Some(limit) = known_limit(ladder, allowances, tier) {
+    while let Some(limit) = known_limit(ladder, terms, tier) {
         if used < limit {
             return (tier, limit.saturating_sub(used));
         }
@@ -159,7 +172,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
                 } else {
                     self.state.ladder.total
                 };
-                (cursor.tier, cursor.room) = tier_at(&energy.ladder, &self.state.ladder.allowances, used);
+                (cursor.tier, cursor.room) = tier_at(&energy.ladder, self.state.terms(), used);
                 if own { Mode::OwnLadder } else { Mode::Shared }
             }
         };
@@ -220,7 +233,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         } else {
             self.state.ladder.by_rate.get(usize::from(self.cursor.rate_number)).copied().unwrap_or(0)
         };
-        (self.cursor.tier, self.cursor.room) = tier_at(&version.energy.ladder, &self.state.ladder.allowances, used);
+        (self.cursor.tier, self.cursor.room) = tier_at(&version.energy.ladder, self.state.terms(), used);
     }
 
     /// Adds energy to the list of changes of rate.
