@@ -10,7 +10,7 @@ use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::reading::{Force, MeterReading};
 use crate::sale::{Evidence, Phase};
-use crate::settlement::{PriceRequest, Pricer};
+use crate::settlement::{PriceRequest, Pricer, usage_between};
 use crate::status::{Link, Load};
 
 pub(super) fn observe(
@@ -152,12 +152,16 @@ fn assess_accrued(
     let Some(usage) = settle::usage_since_settled(draft, meter, reading)? else { return Ok(()) };
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
-    let accrued = if usage.is_zero() {
-        Money::ZERO
-    } else {
+    let mut accrued = Money::ZERO;
+    if !usage.is_zero() {
         let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
-        Money::quantise(pricer.cumulative(&request)?, terms.currency)?.amount.minus(state.charged)?
-    };
+        let Ok(cumulative) = pricer.cumulative(&request) else {
+            // A missing price must not keep the station from seeing the meter and obeying orders.
+            return note(draft, meter, FindingKind::NoPrice, Some(Finding::NoPrice));
+        };
+        accrued = Money::quantise(cumulative, terms.currency)?.amount.minus(state.charged)?;
+    }
+    note(draft, meter, FindingKind::NoPrice, None)?;
     let account = draft.account();
     let of_others = account.meters().iter().filter(|other| other.number() != meter).map(|other| other.accrued);
     let available = account.purse().minus(Money::sum(of_others)?)?.minus(accrued)?;
@@ -249,7 +253,10 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
     let relay_closed_when_off = reading.force == Force::Off && closed;
     let prepaid_wrong = reading.prepaid_enabled != in_meter;
 
+    let rates_off = rates_off_total(state, reading);
+
     let found = [
+        (FindingKind::RatesAgainstTotal, rates_off),
         (FindingKind::NotCut, not_cut.then_some(Finding::NotCut)),
         (FindingKind::NotRestored, not_restored.then_some(Finding::NotRestored)),
         (FindingKind::ArrearsFlag, arrears_flag.then_some(Finding::ArrearsFlag { flag, balance })),
@@ -270,6 +277,14 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
         note(draft, meter, kind, finding)?;
     }
     Ok(())
+}
+
+fn rates_off_total(state: &super::MeterState, reading: &MeterReading) -> Option<Finding> {
+    let settled = state.settled();
+    let (before, after) = ((&settled.energy, settled.taken.utc_s), (&reading.energy, reading.taken.utc_s));
+    let usage = usage_between(before, after, &state.terms().registers).ok()?;
+    let total = usage.total_centi_kwh;
+    usage.rates_off_total().map(|rates| Finding::RatesAgainstTotal { total, rates })
 }
 
 /// A disagreement is seen first, reported when it has lasted, and cleared when it is over.
