@@ -5,6 +5,7 @@ use super::event::{Fact, QuarantineReason};
 use super::refusal::Refusal;
 use super::terms::Purse;
 use super::{orders, sales, settle};
+use crate::bend::{self, Bend};
 use crate::finding::{Finding, FindingKind};
 use crate::id::MeterNumber;
 use crate::money::Money;
@@ -36,7 +37,8 @@ pub(super) fn take_in(
     if state.quarantine().is_some() {
         return Ok(());
     }
-    if reading.meter != meter {
+    let is = |rule| bend::is(draft.account(), rule);
+    if reading.meter != meter && !is(Bend::OtherMeterIgnored) {
         return quarantine(draft, meter, QuarantineReason::OtherMeter { shown: reading.meter }, reading);
     }
     if draft.terms()?.purse == Purse::AtStation {
@@ -44,18 +46,19 @@ pub(super) fn take_in(
         return Ok(());
     }
     let begun = state.sale().is_some_and(|sale| sale.begun.is_some());
-    let advanced = reading.purchase_count.wrapping_sub(state.count());
+    let advanced = bend::advanced(draft.account(), state.count(), reading.purchase_count);
     match advanced {
         // With a sale under way a poll may be older than the frame: only a read-back says "not applied".
         0 => {
             let rise = reading.balance.minus(state.purse())?;
-            if rise.is_positive() {
+            if rise.is_positive() && !is(Bend::RiseIgnored) {
                 quarantine(draft, meter, QuarantineReason::BalanceRose { by: rise }, reading)
             } else {
                 Ok(())
             }
         }
         _ if begun => sales::conclude(draft, meter, reading, pricer),
+        1 if is(Bend::ForeignWriteIgnored) => Ok(()),
         1 => {
             let off_by = reading.balance.minus(state.purse())?;
             quarantine(draft, meter, QuarantineReason::ForeignWrite { off_by }, reading)
@@ -313,5 +316,8 @@ pub(super) fn behind_fence(draft: &Draft<'_>, meter: MeterNumber, taken_mono_ms:
     let state = draft.meter(meter)?;
     let fencing = state.sale().is_some_and(|sale| matches!(sale.phase, Phase::Fencing { .. }));
     let closed = state.marks.fence_closed_ms;
-    Ok(fencing && closed.is_some_and(|closed| taken_mono_ms.saturating_sub(closed) > life_ms))
+    Ok(fencing
+        && closed.is_some_and(|closed| {
+            bend::is(draft.account(), Bend::FenceWithoutWait) || taken_mono_ms.saturating_sub(closed) > life_ms
+        }))
 }
