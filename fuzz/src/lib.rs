@@ -2,8 +2,12 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod meter;
 mod request;
 mod tape;
+mod text;
 
+pub use meter::Meter;
 pub use request::{Asked, answers, crc16_bitwise};
 pub use tape::Tape;
+pub use text::mutate_words;

@@ -71,7 +71,7 @@ pub fn answers(frame: &[u8], unit: u8, request: &Request<'_>) -> bool {
         Request::WriteSingle { address, value } => data == [address.to_be_bytes(), value.to_be_bytes()].concat(),
         Request::WriteMultiple(write) => data == [write.address().to_be_bytes(), write.count().to_be_bytes()].concat(),
         Request::ReportId(meter_protocol::wire::request::IdQuery::AcrelVersion) => data.len() == 11,
-        _ => !data.is_empty() && usize::from(data[0]) == data.len() - 1,
+        _ => data.len() > 1 && usize::from(data[0]) == data.len() - 1,
     }
 }
 
