@@ -12,17 +12,16 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
+use tariff_engine::on_meter::{MeterShape, MeterSlot};
 use tariff_engine::{
-    Amount, Borders, CompiledTariff, Direction, Energy, MarginalPrice, Opening, PeriodInputs, RateUsage, RunningBill,
-    RunningState, Tariff, UsagePolicy,
+    Amount, Borders, CompiledTariff, Direction, Energy, Opening, PeriodInputs, RateUsage, RunningBill, RunningState,
+    Tariff, UsagePolicy,
 };
 
 /// The rates of a meter in the order of its registers, by the names that tariffs give them.
 const METER_RATES: [&str; 4] = ["spike", "peak", "flat", "valley"];
 /// A price in the protocol is a whole number of 10⁻⁶.
 const MICRO_PLACES: u32 = 6;
-/// Minutes of a day.
-const DAY_MINUTES: u16 = 1440;
 
 /// A tariff that this station can't work with.
 #[derive(Debug, thiserror::Error)]
@@ -104,10 +103,12 @@ impl Pricing {
         self.accounts.get(&account).map(|(tenant, _)| tenant.as_str())
     }
 
-    /// What a meter has to hold of a tariff at `now_utc_s`. With the purse at the station it is nothing: the station prices.
+    /// What a meter has to hold of a tariff at `now_utc_s`. With the purse at the station that is at most when to count by
+    /// which rate.
     ///
     /// # Errors
-    /// [`PricingError`] for prices that change with the amount used, with the day, or in more digits than the meter has.
+    /// [`PricingError`] for what the meter can't carry: prices that climb with use, days that differ, or more digits than its
+    /// registers have.
     pub fn on_meter(
         &self,
         code: &str,
@@ -116,12 +117,36 @@ impl Pricing {
         now_utc_s: i64,
     ) -> Result<OnMeter, PricingError> {
         let compiled = self.tariffs.get(code).ok_or_else(|| missing(code))?;
-        if !in_meter && compiled.is_single_rate(now_utc_s) {
+        let refuse = |reason: String| PricingError { tariff: code.into(), reason };
+        let single_rate = compiled.tariff.rate_names(now_utc_s).len() == 1;
+        if !in_meter && single_rate {
             return Ok(OnMeter { prices: None, day: None });
         }
-        let day = compiled.day(code, now_utc_s)?;
-        let prices = if in_meter { Some(compiled.micro_prices(code, price_places, now_utc_s)?) } else { None };
-        Ok(OnMeter { prices, day })
+        // One day for the whole year: both day tables then hold the same, and the date table does not matter.
+        let shape = MeterShape {
+            price_places: price_places.unwrap_or(MeterShape::FOUR_RATES.price_places),
+            day_tables: 1,
+            date_entries: 1,
+            ..MeterShape::FOUR_RATES
+        };
+        let held = compiled.tariff.on_meter(now_utc_s, &shape).map_err(|error| refuse(error.to_string()))?;
+        let mut micro = [0; METER_RATES.len()];
+        for ((slot, price), rate) in micro.iter_mut().zip(&held.prices).zip(METER_RATES) {
+            let price = price.ok_or_else(|| refuse(format!("it has no rate `{rate}`, the meter has")))?;
+            let mut exact = price.exact_per_kwh;
+            if !price.error_per_kwh.is_zero() {
+                return Err(refuse(format!(
+                    "the price of `{rate}` is {exact}, the meter holds {} places",
+                    shape.price_places
+                )));
+            }
+            exact.rescale(MICRO_PLACES);
+            *slot =
+                u64::try_from(exact.mantissa()).map_err(|_| refuse(format!("the price of `{rate}` is negative")))?;
+        }
+        let [spike, peak, flat, valley] = micro;
+        let day = held.day_tables.first().filter(|_| !single_rate).map(|day| day.iter().map(slot).collect());
+        Ok(OnMeter { prices: in_meter.then_some(MicroPrices { spike, peak, flat, valley }), day })
     }
 
     /// Roughly what a kWh costs at its dearest, in 0.0001 of the currency: for whoever makes up a world.
@@ -129,12 +154,30 @@ impl Pricing {
     /// # Errors
     /// [`PricingError`] for a tariff without a price.
     pub fn hint(&self, code: &str, now_utc_s: i64) -> Result<u32, PricingError> {
-        let compiled = self.tariffs.get(code).ok_or_else(|| missing(code))?;
-        let prices = compiled.prices(code, now_utc_s)?;
-        let dearest = prices.values().map(|price| price.price_per_kwh).max().unwrap_or_default();
+        let refuse = |reason: String| PricingError { tariff: code.into(), reason };
+        let tariff = &self.tariffs.get(code).ok_or_else(|| missing(code))?.tariff;
+        let opening = Opening { from_utc_s: now_utc_s, ..Opening::default() };
+        let bill = RunningBill::open(tariff, &opening).map_err(|error| refuse(error.to_string()))?;
+        let mut dearest = Decimal::ZERO;
+        for rate in tariff.rate_names(now_utc_s) {
+            let price =
+                bill.marginal_price(rate, &PeriodInputs::default()).map_err(|error| refuse(error.to_string()))?;
+            dearest = dearest.max(price.price_per_kwh);
+        }
         u32::try_from((dearest * Decimal::from(10_000)).trunc())
-            .map_err(|_| PricingError { tariff: code.into(), reason: format!("a price of {dearest} is out of range") })
+            .map_err(|_| refuse(format!("a price of {dearest} is out of range")))
     }
+}
+
+/// A switching time in the words of the protocol; the rates of the shape are the meter's own four.
+fn slot(slot: &MeterSlot) -> Slot {
+    let rate = match slot.rate {
+        1 => Rate::Spike,
+        2 => Rate::Peak,
+        3 => Rate::Flat,
+        _ => Rate::Valley,
+    };
+    Slot { hour: slot.hour, minute: slot.minute, rate }
 }
 
 fn missing(code: &str) -> PricingError {
@@ -142,98 +185,12 @@ fn missing(code: &str) -> PricingError {
 }
 
 impl Compiled {
-    fn is_single_rate(&self, utc_s: i64) -> bool {
-        self.tariff.rate_names(utc_s).len() == 1
-    }
-
-    fn open(&self, code: &str, utc_s: i64) -> Result<RunningBill<&CompiledTariff>, PricingError> {
-        let opening = Opening { from_utc_s: utc_s, ..Opening::default() };
-        RunningBill::open(&self.tariff, &opening)
-            .map_err(|error| PricingError { tariff: code.into(), reason: error.to_string() })
-    }
-
     /// The version in force, counted from 1.
     fn version_at(&self, utc_s: i64) -> u32 {
         // Dates in this form sort as text.
         let date = self.tariff.date_of_utc_s(utc_s).map(|date| date.to_string()).unwrap_or_default();
         let begun = self.document.versions.iter().filter(|version| version.from <= date).count();
         u32::try_from(begun).unwrap_or(u32::MAX)
-    }
-
-    /// The first price of each rate.
-    fn prices(&self, code: &str, utc_s: i64) -> Result<BTreeMap<String, MarginalPrice>, PricingError> {
-        let bill = self.open(code, utc_s)?;
-        let mut prices = BTreeMap::new();
-        for rate in self.tariff.rate_names(utc_s) {
-            let price = bill
-                .marginal_price(rate, &PeriodInputs::default())
-                .map_err(|error| PricingError { tariff: code.into(), reason: error.to_string() })?;
-            prices.insert(rate.to_owned(), price);
-        }
-        Ok(prices)
-    }
-
-    /// Prices as the meter's registers take them: exact, or not at all.
-    fn micro_prices(&self, code: &str, places: Option<u8>, utc_s: i64) -> Result<MicroPrices, PricingError> {
-        let refuse = |reason: String| PricingError { tariff: code.into(), reason };
-        let prices = self.prices(code, utc_s)?;
-        let micro = |rate: &str| {
-            let price = if self.is_single_rate(utc_s) { prices.values().next() } else { prices.get(rate) };
-            let price = price.ok_or_else(|| refuse(format!("it has no rate `{rate}`, the meter has")))?;
-            if price.position.tiers > 1 {
-                return Err(refuse(
-                    "prices climb with use, which no meter can do; keep the purse at the station".into(),
-                ));
-            }
-            let price = price.price_per_kwh;
-            let mut exact = price.normalize();
-            if places.is_some_and(|places| exact.scale() > u32::from(places)) || exact.scale() > MICRO_PLACES {
-                let places = places.map_or(MICRO_PLACES, u32::from);
-                return Err(refuse(format!("a price of {price} has more than the {places} places of the meter")));
-            }
-            exact.rescale(MICRO_PLACES);
-            u64::try_from(exact.mantissa()).map_err(|_| refuse(format!("a price of {price} is out of range")))
-        };
-        let [spike, peak, flat, valley] = METER_RATES;
-        Ok(MicroPrices { spike: micro(spike)?, peak: micro(peak)?, flat: micro(flat)?, valley: micro(valley)? })
-    }
-
-    /// The day's rates as switching times; none with a single rate. The meter has two day tables and no weekdays, so the day
-    /// must be the same all year.
-    fn day(&self, code: &str, utc_s: i64) -> Result<Option<Vec<Slot>>, PricingError> {
-        if self.is_single_rate(utc_s) {
-            return Ok(None);
-        }
-        let refuse = |reason: String| PricingError { tariff: code.into(), reason };
-        let plain = self.document.versions.iter().flat_map(|version| &version.energy.periods).all(|period| {
-            period.days.is_empty()
-                && period.holidays.is_empty()
-                && period.seasons.is_empty()
-                && period.months.is_empty()
-                && period.flags.is_empty()
-        });
-        if !plain {
-            return Err(refuse("its hours differ between days, which the meters' day tables can't do here".into()));
-        }
-        let date = self.tariff.date_of_utc_s(utc_s).map(|date| date.to_string()).unwrap_or_default();
-        let start = self.tariff.day_start_utc_s(&date).ok_or_else(|| refuse(format!("the date {date:?} is none")))?;
-        let mut slots: Vec<Slot> = Vec::new();
-        for minute in 0..DAY_MINUTES {
-            let bill = self.open(code, start + i64::from(minute) * 60)?;
-            let name = bill.rate_now().map_err(|error| refuse(error.to_string()))?;
-            let rate = match name {
-                "spike" => Rate::Spike,
-                "peak" => Rate::Peak,
-                "flat" => Rate::Flat,
-                "valley" => Rate::Valley,
-                other => return Err(refuse(format!("the meter has no rate `{other}`"))),
-            };
-            if slots.last().is_none_or(|slot| slot.rate != rate) {
-                let narrow = |value: u16| u8::try_from(value).unwrap_or_default();
-                slots.push(Slot { hour: narrow(minute / 60), minute: narrow(minute % 60), rate });
-            }
-        }
-        Ok(Some(slots))
     }
 
     /// Prices what was used, billing period by billing period. A reading over the end of a period is shared out by time.

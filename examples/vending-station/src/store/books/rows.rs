@@ -256,8 +256,8 @@ fn finding_word(finding: &Finding) -> &'static str {
         Finding::Force { .. } => "force",
         Finding::Relay { .. } => "relay",
         Finding::PrepaidFunction { .. } => "prepaid_function",
-        Finding::Registers { .. } => "registers",
         Finding::RatesAgainstTotal { .. } => "rates_against_total",
+        Finding::NoPrice => "no_price",
         _ => "other",
     }
 }
