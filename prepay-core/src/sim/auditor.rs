@@ -11,6 +11,9 @@ use crate::reconcile;
 
 /// Cents by which the meter's rounding may blur what a stranger has hidden.
 const ROUNDING: i64 = 16;
+/// Cents within which two amounts can't be told apart: the stated tolerance of a sale's evidence and the rounding of two
+/// readings.
+const ALIKE: u32 = 6;
 /// Cents that may be used between the last poll and the look at the relay.
 const BETWEEN_POLLS: u64 = 50;
 
@@ -111,7 +114,8 @@ impl Auditor {
             known.flagged = true;
             // The frame says nothing about its author: an equal write of a stranger looks like ours.
             let twin = |taken: &super::meter::Taken| {
-                taken.author == Author::Stranger && taken.amount == amount && taken.count == count
+                let alike = taken.amount.abs_diff(amount) <= ALIKE;
+                taken.author == Author::Stranger && alike && taken.count == count
             };
             if meter.taken.iter().any(twin) {
                 report.indistinguishable += 1;
