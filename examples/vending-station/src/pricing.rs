@@ -278,3 +278,86 @@ impl Pricer for Pricing {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prepay_core::{id::MeterNumber, reading::Rates, settlement::Usage};
+
+    const MALL: &str = include_str!("../demo/mall.toml");
+    /// 2026-12-01 00:00 in the mall.
+    const DECEMBER_UTC_S: i64 = 1_796_054_400;
+    const HALF_HOUR: i64 = 1_800;
+
+    fn mall() -> (Pricing, AccountId, AccountId) {
+        let site = crate::site::from_toml("mall.toml", MALL).expect("good").site;
+        let of = |tariff: &str| site.tenants.iter().find(|tenant| tenant.tariff == tariff).expect("there").code.clone();
+        let accounts = HashMap::from([(of("ladder"), 1), (of("tou"), 2)]);
+        (Pricing::new(&site, &accounts).expect("compiled"), AccountId(1), AccountId(2))
+    }
+
+    /// Prices a run of readings: (time, total, rates) in 0.01 kWh.
+    fn run(pricing: &Pricing, account: AccountId, readings: &[(i64, u64, [u64; 4])]) -> Decimal {
+        let meter = MeterNumber::new(1).expect("a number");
+        let mut state = PricerState::default();
+        let mut cumulative = Decimal::ZERO;
+        for pair in readings.windows(2) {
+            let ((from_utc_s, before, before_rates), (to_utc_s, after, after_rates)) = (pair[0], pair[1]);
+            let mut used = [0; 4];
+            for (index, slot) in used.iter_mut().enumerate() {
+                *slot = after_rates[index] - before_rates[index];
+            }
+            let rates = Rates::new(&used).expect("four");
+            let usage = Usage { from_utc_s, to_utc_s, total_centi_kwh: after - before, rates };
+            let priced = pricing.price(&PriceRequest { account, meter, state: &state, usage }).expect("priced");
+            (state, cumulative) = (priced.state, priced.cumulative);
+        }
+        cumulative
+    }
+
+    #[test]
+    fn small_steps_cost_what_one_step_costs() {
+        let (pricing, ladder, tou) = mall();
+        let start = DECEMBER_UTC_S;
+        let readings: Vec<_> = (0..=200_u64)
+            .map(|n| (start + 60 * i64::try_from(n).unwrap(), n * 437, [n * 7, n * 130, n * 200, n * 100]))
+            .collect();
+        let ends = [readings[0], readings[200]];
+        assert_eq!(run(&pricing, ladder, &readings), run(&pricing, ladder, &ends));
+        assert_eq!(run(&pricing, tou, &readings), run(&pricing, tou, &ends));
+        // 874 kWh: 200 at 0.6250, 400 at 0.7750, 274 at 0.9875.
+        assert_eq!(run(&pricing, ladder, &ends), "705.575".parse().unwrap());
+        // 14 kWh spike, 260 peak, 400 flat, 200 valley.
+        assert_eq!(run(&pricing, tou, &ends), "607.1316".parse().unwrap());
+    }
+
+    #[test]
+    fn the_ladder_begins_again_with_the_month() {
+        let (pricing, ladder, _) = mall();
+        let before = DECEMBER_UTC_S - HALF_HOUR;
+        // 900 kWh in November, then 20 kWh over midnight, half of them in December.
+        let readings =
+            [(before - HALF_HOUR, 0, [0; 4]), (before, 90_000, [0; 4]), (DECEMBER_UTC_S + HALF_HOUR, 92_000, [0; 4])];
+        // 200 x 0.6250 + 400 x 0.7750 + 310 x 0.9875, and 10 x 0.6250 in the new month.
+        assert_eq!(run(&pricing, ladder, &readings), "747.375".parse().unwrap());
+        // A reading that falls on midnight itself needs no split.
+        let exact = [(before, 0, [0; 4]), (DECEMBER_UTC_S, 1_000, [0; 4]), (DECEMBER_UTC_S + HALF_HOUR, 2_000, [0; 4])];
+        assert_eq!(run(&pricing, ladder, &exact), "12.50".parse().unwrap());
+    }
+
+    #[test]
+    fn what_a_meter_can_not_carry_is_refused_by_name() {
+        let (pricing, ..) = mall();
+        let error = pricing.on_meter("ladder", Some(4), true, DECEMBER_UTC_S).expect_err("a ladder");
+        assert!(error.to_string().contains("ladder of 3 tiers"), "{error}");
+        let error = pricing.on_meter("tou", Some(3), true, DECEMBER_UTC_S).expect_err("too few places");
+        assert!(error.to_string().contains("1.2764"), "{error}");
+        let held = pricing.on_meter("tou", Some(4), true, DECEMBER_UTC_S).expect("carried");
+        let prices = MicroPrices { spike: 1_276_400, peak: 1_063_700, flat: 638_200, valley: 287_100 };
+        assert_eq!(held.prices, Some(prices));
+        let day = held.day.expect("a day");
+        assert_eq!(day[0], Slot { hour: 0, minute: 0, rate: Rate::Valley });
+        assert_eq!(day[2], Slot { hour: 10, minute: 0, rate: Rate::Spike });
+        assert_eq!(day.len(), 7);
+    }
+}

@@ -6,7 +6,7 @@ use super::{
     read::NoReading,
     reading,
 };
-use crate::totals::Totals;
+use crate::{store::books::May, totals::Totals};
 use meter_protocol::{
     acrel::ForceMode,
     bus::{Job, JobOutcome},
@@ -33,7 +33,7 @@ impl Line {
         let Some(account) = self.meters[slot].setup.account.as_ref().map(|account| account.id) else {
             return JobOutcome::NotTransmitted;
         };
-        if !self.shared.books.may_write(account, meter, version).await {
+        if !self.shared.books.may(account, May::Write(meter, version)).await {
             return JobOutcome::NotTransmitted;
         }
         // The number is read before the write: a swapped meter must not be switched.

@@ -1,7 +1,10 @@
 //! Sales on a line: read, send, read back, all in one slot of the bus.
 
 use super::Line;
-use crate::{store::books::BooksError, totals::Totals};
+use crate::{
+    store::books::{BooksError, May},
+    totals::Totals,
+};
 use meter_protocol::{acrel::Purchase, bus::JobOutcome, client::tokio::TransactError};
 use prepay_core::{
     account::{Command, Effect, ReadBack, Refusal},
@@ -31,7 +34,10 @@ impl Line {
                     // Nothing has left. The next sweep hands the sale out again.
                     Err(error) => return self.outcome(slot, error),
                 },
-                Effect::SendPurchase { sale, amount, new_count, .. } => {
+                Effect::SendPurchase { sale, amount, new_count, frame, .. } => {
+                    if !self.shared.books.may(account, May::Send(sale, frame)).await {
+                        continue;
+                    }
                     let sent = self.send_purchase(slot, amount, new_count).await;
                     Command::SaleSent { sale, outcome: sent }
                 }
