@@ -2,6 +2,7 @@
 //!
 //! Station and fleet meet only on the wire and share only time. Each has its own file in the demonstration's folder.
 
+pub mod audit;
 mod customers;
 pub mod report;
 
@@ -179,7 +180,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     station.drain();
     drain(&station).await;
     station.close().await;
-    let report = report::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
+    let report = audit::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
     server.abort();
     fleet.shutdown().await?;
     finish(&report, options.report.as_deref())?;
