@@ -9,6 +9,7 @@
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | `client` | drivers of the session (features) |
+//! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
