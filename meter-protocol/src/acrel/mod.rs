@@ -1,10 +1,11 @@
 //! The blocks of Acrel DTSY1352 (three-phase) and DDSY1352 (single-phase) prepaid meters, typed.
 //!
 //! Reading: [`Realtime`] (nearly everything in one read), [`PrepayBlock`], [`ForceState`], [`DayTable`],
-//! [`DateTable`], [`MeterNumber`], [`FirmwareVersion`].
+//! [`DateTable`], [`LoadControlBlock`], [`MeterNumber`], [`FirmwareVersion`].
 //!
 //! Writing: [`Purchase`] (a sale), [`Settings`] (alarms, prices, overdraft: can't touch money), [`MoneyOverwrite`]
-//! (remaining amount and count: can touch nothing else), [`ForceMode`], the tables, [`Clock`].
+//! (remaining amount and count: can touch nothing else), [`ForceMode`], the tables, [`Clock`], [`LoadControl`],
+//! [`TripCounters`].
 //!
 //! Judging by what the meter shows afterwards: [`Purchase::verdict`], [`Settings::shown_by`],
 //! [`MoneyOverwrite::shown_by`]. What a meter's own figures say about an open point: [`PriceEvidence`],
@@ -33,6 +34,7 @@ mod error;
 mod evidence;
 pub mod fields;
 mod force;
+mod load_control;
 mod meter_number;
 mod model;
 mod money;
@@ -52,13 +54,14 @@ pub use day_table::{DayTable, DayTableNumber, DayTableReading, Rate, Slot};
 pub use error::{BlockError, BuildError};
 pub use evidence::{Contradiction, PriceEvidence, RateEvidence};
 pub use force::{ForceMode, ForceState};
+pub use load_control::{LineLoadControl, LoadControl, LoadControlBlock, PowerLimit, TripCounters};
 pub use meter_number::{MeterNumber, MeterNumberError};
 pub use model::{Confirmed, LinkId, Model};
 pub use money::MoneyOverwrite;
 pub use prepay::{PrepayBlock, Prices};
 pub use profile::{
-    BenchTest, DateTableOrder, EnergySide, EqualCountRule, PriceDecimals, Profile, RateCodes, RatioOrder, TotalMeaning,
-    Unsettled,
+    BenchTest, DateTableOrder, EnablePolarity, EnergySide, EqualCountRule, PriceDecimals, Profile, RateCodes,
+    RatioOrder, TotalMeaning, Unsettled,
 };
 pub use purchase::Purchase;
 pub use realtime::{Demand, EnergyRegisters, Realtime, RealtimeLayout};

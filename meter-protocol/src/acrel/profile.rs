@@ -208,6 +208,17 @@ pub enum TotalMeaning {
     Energy,
 }
 
+/// Which value of an enable flag means on when it is read. For writing 1 is always on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum EnablePolarity {
+    /// A set flag means on.
+    OneIsOn,
+    /// A set flag means off.
+    OneIsOff,
+}
+
 /// What is known about a batch of meters beyond their documents.
 ///
 /// Starts unsettled; commissioning fills it in. The timing fields do have defaults: too long a value only costs time.
@@ -240,6 +251,8 @@ pub struct Profile {
     pub ratio_order: Option<RatioOrder>,
     /// Meaning of the total. Needed to overwrite it.
     pub total_meaning: Option<TotalMeaning>,
+    /// Polarity of the enable flags of load control as read.
+    pub enable_polarity: Option<EnablePolarity>,
     /// Longest time until a reply starts, in microseconds. Default 3 s: the vendor's tool waits as long.
     pub longest_response_us: u32,
     /// Longest time that a frame can live between the master and the meter (gateways, radio), in microseconds.
@@ -261,6 +274,7 @@ impl Profile {
             energy_side: None,
             ratio_order: None,
             total_meaning: None,
+            enable_polarity: None,
             longest_response_us: 3_000_000,
             frame_life_us: 60_000_000,
             max_read_registers: 123,
