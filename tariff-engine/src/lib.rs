@@ -27,6 +27,7 @@
 
 extern crate alloc;
 
+pub mod allocate;
 mod bill;
 mod calendar;
 mod compile;
@@ -42,7 +43,8 @@ pub mod tariff;
 mod usage;
 
 pub use bill::{
-    Bill, DemandFact, IncludedTax, Language, Line, LineKind, PeriodInputs, Quantity, Reactive, Reason, Unit,
+    Bill, DemandFact, IncludedTax, Invoice, InvoiceLine, Language, Line, LineKind, PeriodInputs, Quantity, Reactive,
+    Reason, Unit,
 };
 pub use compile::{CompileError, CompiledTariff};
 pub(crate) use exact::decimal_text;

@@ -173,3 +173,19 @@ fn a_bill_reads_in_chinese_and_english() {
     let stored: tariff_engine::Bill = serde_json::from_str(&serde_json::to_string(&bill).unwrap()).unwrap();
     assert_eq!(stored, bill);
 }
+
+#[test]
+fn an_invoice_splits_the_tax_out_of_each_line() {
+    let tariff = compile(FOUR_RATES);
+    let mut running = open(&tariff, "2025-07-01");
+    let from = running.next_utc_s();
+    running.push(Interval::new(from, from + 3_600, kwh("100"))).unwrap();
+    let bill = running.preview(&PeriodInputs::default()).unwrap();
+    let fen = tariff_engine::Rounding::new(2, tariff_engine::RoundingMode::HalfAwayFromZero).unwrap();
+    let invoice = bill.invoice(13.into(), fen).unwrap();
+    // 30.21 × 13 ÷ 113 = 3.4754…, 15.50 × 13 ÷ 113 = 1.7831…
+    let lines: Vec<_> = invoice.lines.iter().map(|line| (line.net.to_string(), line.tax.to_string())).collect();
+    assert_eq!(lines, [("26.73", "3.48"), ("13.72", "1.78")].map(|(net, tax)| (net.to_string(), tax.to_string())));
+    assert_eq!((invoice.net.to_string(), invoice.tax.to_string()), ("40.45".into(), "5.26".into()));
+    assert_eq!(invoice.gross, invoice.net + invoice.tax);
+}

@@ -2,10 +2,12 @@
 
 mod demand;
 mod energy;
+mod invoice;
 mod line;
 mod settle;
 mod text;
 
+pub use invoice::{Invoice, InvoiceLine};
 pub use line::{Bill, DemandFact, IncludedTax, Line, LineKind, PeriodInputs, Quantity, Reactive, Reason, Unit};
 
 pub use text::Language;

@@ -23,6 +23,7 @@ pub use open::ResumeError;
 pub(crate) use open::month_of;
 pub use position::{MarginalPrice, Position};
 pub use split::Split;
+pub(crate) use split::largest_remainder;
 pub use state::{Opening, PastPeak, PeakHistory, RunningState};
 
 /// A bill that grows with usage, one billing period after the other.
