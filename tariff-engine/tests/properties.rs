@@ -68,11 +68,7 @@ proptest! {
         let mut running = open(&tariff);
         let mut rest = energies.as_slice();
         for cut in cuts.iter().cycle() {
-<<<<<<< HEAD
-            let (piece, others) = rest.split_at_checked((*cut).min(rest.len())).unwrap();
-=======
             let (piece, others) = rest.split_at_checked(*cut).unwrap_or((rest, &[]));
->>>>>>> tariff
             let start_utc_s = running.next_utc_s();
             running.push_series(&Series { start_utc_s, step_s: 3_600, energies: piece }).unwrap();
             rest = others;

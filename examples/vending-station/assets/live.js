@@ -56,10 +56,13 @@ function row(cells) {
 }
 
 async function show() {
-  if (open === null) return;
-  const answer = await fetch(`/api/accounts/${open}`, { cache: "no-store" });
-  if (!answer.ok) return;
+  const account = open;
+  if (account === null) return;
+  const answer = await fetch(`/api/accounts/${account}`, { cache: "no-store" });
+  if (!answer.ok || open !== account) return;
   const shop = await answer.json();
+  // The answer may come when another shop is on the screen.
+  if (open !== account) return;
   put(document.getElementById("shop-name"), `${shop.code} ${shop.name}`);
   for (const name of ["balance", "available", "power_kw", "energy_kwh", "meter", "tariff", "read_local"]) {
     put(document.getElementById(`shop-${name}`), shop[name] ?? "–");
@@ -77,7 +80,7 @@ document.addEventListener("click", (click) => {
   if (!tile) return;
   open = tile.dataset.account;
   say("", "");
-  show().then(() => dialog.showModal());
+  show().then(() => dialog.showModal()).catch(() => { open = null; });
 });
 dialog.addEventListener("close", () => { open = null; });
 
@@ -98,25 +101,32 @@ document.getElementById("sell").addEventListener("submit", async (submit) => {
   const button = document.getElementById("sell-button");
   button.disabled = true;
   say("busy", words.selling);
+  const sale = await book(attempt);
+  if (sale !== null) {
+    // It is booked: from here on nothing may invite to press again.
+    attempt = null;
+    await follow(sale.id).catch(() => say("unknown", `${sale.amount}: ${words.booked} ${sale.id}`));
+  }
+  button.disabled = false;
+  show().catch(() => {});
+});
+
+/** Books a sale and returns it, or says why not. While nobody knows whether it was booked, the attempt keeps its key. */
+async function book({ body, key }) {
   try {
     const answer = await fetch("/api/sales", {
-      method: "POST", body, headers: { "Content-Type": "application/json", "Idempotency-Key": attempt.key },
+      method: "POST", body, headers: { "Content-Type": "application/json", "Idempotency-Key": key },
     });
+    if (answer.status >= 500) throw new Error(answer.status);
     const sale = await answer.json();
-    if (!answer.ok) {
-      say("refused", `${words.refused}: ${sale.detail ?? sale.title}`);
-      attempt = null;
-    } else {
-      attempt = null;
-      await follow(sale.id);
-    }
+    if (answer.ok) return sale;
+    say("refused", `${words.refused}: ${sale.detail ?? sale.title}`);
+    attempt = null;
   } catch {
     say("unknown", words.no_answer);
-  } finally {
-    button.disabled = false;
-    show();
   }
-});
+  return null;
+}
 
 async function follow(id) {
   for (let tries = 0; tries < 60; tries += 1) {
@@ -130,5 +140,5 @@ async function follow(id) {
 }
 
 setInterval(refresh, 1000);
-setInterval(show, 1000);
+setInterval(() => show().catch(() => {}), 1000);
 refresh();

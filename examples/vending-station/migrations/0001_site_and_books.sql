@@ -51,9 +51,9 @@ CREATE TABLE meter (
     model   TEXT   NOT NULL,
     tenant  TEXT   REFERENCES tenant (code),
     purpose TEXT   NOT NULL,
-    peak_w  BIGINT NOT NULL,
-    UNIQUE (bus, unit)
+    peak_w  BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX meter_place ON meter (bus, unit);
 
 -- Money and supply: append-only ---------------------------------------------------------------------------------
 

@@ -1,6 +1,9 @@
 //! The bridge from `tariff-engine` to `prepay-core`: what energy costs, and what a meter needs to know of it.
 
-use crate::site::{Site, model::TariffEntry};
+use crate::site::{
+    Site,
+    model::{Purse, Settings, TariffEntry, Tenant},
+};
 use meter_protocol::acrel::{MicroPrices, Rate, Slot};
 use prepay_core::{
     id::AccountId,
@@ -64,13 +67,13 @@ struct State {
 }
 
 impl Pricing {
-    /// Compiles the site's tariffs. `accounts` are the account numbers by tenant.
+    /// Compiles tariffs.
     ///
     /// # Errors
     /// [`PricingError`] for a tariff with charges that only a bill at the end of a period can make.
-    pub fn new(site: &Site, accounts: &HashMap<String, i64>) -> Result<Self, PricingError> {
+    pub fn of(entries: &[TariffEntry]) -> Result<Self, PricingError> {
         let mut tariffs = BTreeMap::new();
-        for TariffEntry { code, document } in &site.tariffs {
+        for TariffEntry { code, document } in entries {
             let refuse = |reason: String| PricingError { tariff: code.clone(), reason };
             for (index, version) in document.versions.iter().enumerate() {
                 let charges = [
@@ -88,6 +91,15 @@ impl Pricing {
             let tariff = document.compile().map_err(|error| refuse(error.to_string()))?;
             tariffs.insert(code.clone(), Arc::new(Compiled { document: document.clone(), tariff }));
         }
+        Ok(Self { tariffs, accounts: HashMap::new() })
+    }
+
+    /// The site's tariffs, and which account pays which. `accounts` are the account numbers by tenant.
+    ///
+    /// # Errors
+    /// As [`Pricing::of`].
+    pub fn new(site: &Site, accounts: &HashMap<String, i64>) -> Result<Self, PricingError> {
+        let Self { tariffs, .. } = Self::of(&site.tariffs)?;
         let mut by_account = HashMap::new();
         for tenant in &site.tenants {
             let compiled = tariffs.get(&tenant.tariff).ok_or_else(|| missing(&tenant.tariff))?;
@@ -96,6 +108,45 @@ impl Pricing {
             }
         }
         Ok(Self { tariffs, accounts: by_account })
+    }
+
+    /// The version of an account's tariff that is in force, counted from 1; 0 without a tariff.
+    pub fn version_at(&self, account: AccountId, utc_s: i64) -> u32 {
+        self.accounts.get(&account).map_or(0, |(_, compiled)| compiled.version_at(utc_s))
+    }
+
+    /// Whether this station can keep a tenant's tariff: in the site's currency and time, and carried by the meters as far as
+    /// it has to be, at every price change.
+    ///
+    /// # Errors
+    /// [`PricingError`] with the reason.
+    pub fn suits(&self, tenant: &Tenant, settings: &Settings) -> Result<(), PricingError> {
+        let code = tenant.tariff.as_str();
+        let compiled = self.tariffs.get(code).ok_or_else(|| missing(code))?;
+        let refuse = |reason: String| PricingError { tariff: code.into(), reason };
+        let currency = compiled.tariff.currency();
+        if !currency.is_empty() && currency != settings.currency {
+            return Err(refuse(format!("its currency is {currency}, the site's is {}", settings.currency)));
+        }
+        let in_meter = tenant.purse == Purse::Meter;
+        let mut held: Option<OnMeter> = None;
+        for version in &compiled.document.versions {
+            let midnight = compiled.tariff.day_start_utc_s(&version.from);
+            let midnight = midnight.ok_or_else(|| refuse(format!("the date {:?} is none", version.from)))?;
+            if (midnight + i64::from(settings.utc_offset_min) * 60).rem_euclid(86_400) != 0 {
+                let (zone, offset) = (&compiled.document.zone, settings.utc_offset_min);
+                return Err(refuse(format!(
+                    "its zone is {zone}, the meters' clocks are {offset} minutes ahead of UTC"
+                )));
+            }
+            let now = self.on_meter(code, settings.price_places, in_meter, midnight)?;
+            if held.as_ref().is_some_and(|before| *before != now) {
+                let from = &version.from;
+                return Err(refuse(format!("what the meter holds would change on {from}, and nothing pushes it then")));
+            }
+            held = Some(now);
+        }
+        Ok(())
     }
 
     /// The tenant of an account.
@@ -130,6 +181,10 @@ impl Pricing {
             ..MeterShape::FOUR_RATES
         };
         let held = compiled.tariff.on_meter(now_utc_s, &shape).map_err(|error| refuse(error.to_string()))?;
+        let day = held.day_tables.first().filter(|_| !single_rate).map(|day| day.iter().map(slot).collect());
+        if !in_meter {
+            return Ok(OnMeter { prices: None, day });
+        }
         let mut micro = [0; METER_RATES.len()];
         for ((slot, price), rate) in micro.iter_mut().zip(&held.prices).zip(METER_RATES) {
             let price = price.ok_or_else(|| refuse(format!("it has no rate `{rate}`, the meter has")))?;
@@ -145,8 +200,7 @@ impl Pricing {
                 u64::try_from(exact.mantissa()).map_err(|_| refuse(format!("the price of `{rate}` is negative")))?;
         }
         let [spike, peak, flat, valley] = micro;
-        let day = held.day_tables.first().filter(|_| !single_rate).map(|day| day.iter().map(slot).collect());
-        Ok(OnMeter { prices: in_meter.then_some(MicroPrices { spike, peak, flat, valley }), day })
+        Ok(OnMeter { prices: Some(MicroPrices { spike, peak, flat, valley }), day })
     }
 
     /// Roughly what a kWh costs at its dearest, in 0.0001 of the currency: for whoever makes up a world.
@@ -209,12 +263,13 @@ impl Compiled {
             (stored.closed, bill)
         };
         let inputs = PeriodInputs::default();
-        let mut from_utc_s = usage.from_utc_s;
+        // Two readings can fall into one second. The bill goes on from its own end, so that no energy is left out.
+        let mut from_utc_s = bill.next_utc_s();
+        let to_utc_s = if usage.is_zero() { usage.to_utc_s } else { usage.to_utc_s.max(from_utc_s.saturating_add(1)) };
         let mut energies = self.energies(request)?;
-        while from_utc_s < usage.to_utc_s {
+        while from_utc_s < to_utc_s {
             let (_, period_end) = bill.period_utc_s();
-            let whole =
-                RateUsage { from_utc_s, to_utc_s: usage.to_utc_s, energies: &energies, direction: Direction::Import };
+            let whole = RateUsage { from_utc_s, to_utc_s, energies: &energies, direction: Direction::Import };
             let split = whole.split_pro_rata(period_end);
             let part = match &split {
                 None => whole,
@@ -249,14 +304,14 @@ impl Compiled {
                 .ok_or_else(|| PricerRefusal::BadUsage { reason: format!("{centi_kwh} x 0.01 kWh is out of range") })
         };
         let names = self.tariff.rate_names(usage.from_utc_s);
-        if usage.from_utc_s == usage.to_utc_s && !usage.is_zero() {
-            return Err(PricerRefusal::BadUsage { reason: "energy in no time; the next reading prices it".into() });
-        }
         match names.as_slice() {
             [only] => Ok(vec![(*only, energy(usage.total_centi_kwh)?)]),
-            _ => {
-                METER_RATES.iter().zip(usage.rates.as_slice()).map(|(name, used)| Ok((*name, energy(*used)?))).collect()
-            }
+            several => METER_RATES
+                .iter()
+                .zip(usage.rates.as_slice())
+                .filter(|(name, used)| several.contains(*name) || **used > 0)
+                .map(|(name, used)| Ok((*name, energy(*used)?)))
+                .collect(),
         }
     }
 }

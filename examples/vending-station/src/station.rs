@@ -26,7 +26,10 @@ use prepay_core::{
     settlement::RegisterLimits,
 };
 use std::{collections::HashMap, sync::Arc};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{RwLock, watch},
+    task::JoinSet,
+};
 
 /// A register that advances faster than this many times the highest expected load is not believed.
 const LOAD_MARGIN: u32 = 4;
@@ -82,6 +85,8 @@ pub struct Station {
     pub totals: Arc<Totals>,
     /// Waiting times.
     pub patience: Patience,
+    /// Whether sales are taken. Held for reading while one is booked.
+    pub till: RwLock<bool>,
     mode: watch::Sender<Mode>,
     lines: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -145,6 +150,7 @@ impl Station {
             pricing,
             totals,
             patience,
+            till: RwLock::new(true),
             mode,
             lines: tokio::sync::Mutex::new(lines),
         }))
@@ -160,8 +166,9 @@ impl Station {
         }
     }
 
-    /// No new polls; what is open goes on.
-    pub fn drain(&self) {
+    /// No new sales and no new polls; what is open goes on. Returns when the last sale under way is booked.
+    pub async fn drain(&self) {
+        *self.till.write().await = false;
         self.mode.send_replace(Mode::Drain);
     }
 
@@ -222,6 +229,7 @@ fn account_setup(
     .map_err(|error| refuse(&error))?;
     let purse = if in_meter { prepay_core::account::Purse::InMeter } else { prepay_core::account::Purse::AtStation };
     let number = meter_number(meter)?;
+    pricing.suits(tenant, &site.settings)?;
     let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter, now_utc_s)?;
     let mut meter_terms =
         MeterTerms::new(number, RegisterLimits::six_digits((meter.peak_w / 1000 + 1).saturating_mul(LOAD_MARGIN)));
@@ -247,6 +255,8 @@ fn account_setup(
             day: on_meter.day,
         },
         terms: Terms {
+            max_sale: Some(Money::from_minor(site.settings.max_sale_minor)),
+            max_stored: Some(Money::from_minor(site.settings.max_stored_minor)),
             sale: patience.sale(),
             grace_s: patience.grace_s(),
             relay_retry_s: patience.relay_retry_s(),

@@ -21,8 +21,8 @@ use crate::sale::{
 use crate::settlement::{PriceRequest, Pricer, usage_between};
 use crate::time::Now;
 
-/// The most that a purchase frame carries: its amount field has 32 bits.
-pub(super) const MAX_FRAME_AMOUNT: Money = Money::from_minor(u32::MAX as i64);
+/// The most that a purchase frame may carry: the meter adds it to a balance that is a signed number of 32 bits.
+pub(super) const MAX_FRAME_AMOUNT: Money = Money::from_minor(i32::MAX as i64);
 
 pub(super) fn request(
     draft: &mut Draft<'_>,

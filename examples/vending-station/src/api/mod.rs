@@ -19,7 +19,7 @@ use axum::{
 };
 use problem::Problem;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use views::{AccountView, MeterView, SaleView, TileView};
 
 /// The longest request body, bytes.
@@ -48,11 +48,9 @@ pub fn router(station: Arc<Station>) -> Router {
 /// A page of another site must not be able to sell: its requests carry its own origin, or another name for this host.
 async fn guard(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let local = matches!(name, "localhost" | "[::1]") || name.starts_with("127.");
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let own = origin.is_none_or(|origin| origin.strip_prefix("http://") == Some(host));
-    if !local || !own {
+    if !is_this_computer(host) || !own {
         return Problem::new(
             StatusCode::FORBIDDEN,
             "foreign-origin",
@@ -70,6 +68,15 @@ async fn guard(request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// Whether a `Host` header names this computer itself, not a name that somebody else's name server answers for.
+fn is_this_computer(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
@@ -170,8 +177,8 @@ async fn sell(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<SaleView>), Problem> {
-    let json = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if !json {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.split(';').next().unwrap_or_default().trim() != "application/json" {
         return Err(Problem::bad_request("`Content-Type` must be application/json"));
     }
     let key = headers
@@ -206,4 +213,21 @@ async fn sell(
     let row =
         read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
     Ok((StatusCode::ACCEPTED, Json(SaleView::new(&row, station.scale()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_this_computer;
+
+    #[test]
+    fn only_names_of_this_computer_are_answered() {
+        for host in ["127.0.0.1:8080", "127.1.2.3", "localhost:8080", "LOCALHOST", "[::1]:8080", "[::1]"] {
+            assert!(is_this_computer(host), "{host}");
+        }
+        for host in
+            ["", "127.evil.example:8080", "127.0.0.1.nip.io", "localhost.evil.example", "10.0.0.1", "[::2]:80", "::1"]
+        {
+            assert!(!is_this_computer(host), "{host}");
+        }
+    }
 }

@@ -201,5 +201,9 @@ async fn set_clock(
     });
     let Some(local) = local else { return Err(CommissionError::NotTaken { setting: "the clock" }) };
     client.write_clock(unit, &local).await?;
-    Ok(())
+    // The meter's clock has gone on since, so the day is compared and not the second.
+    match client.read_realtime(unit).await?.clock {
+        Ok(shown) if (shown.year(), shown.month(), shown.day()) == (local.year(), local.month(), local.day()) => Ok(()),
+        _ => Err(CommissionError::NotTaken { setting: "the clock" }),
+    }
 }

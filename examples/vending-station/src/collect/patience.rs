@@ -37,6 +37,9 @@ const GRACE_FLOOR: Duration = Duration::from_secs(3);
 const RELAY_RETRY: Duration = Duration::from_secs(60);
 const RELAY_RETRY_FLOOR: Duration = Duration::from_millis(500);
 
+/// A read is sent this often before it counts as unanswered. Writes are sent once.
+const READ_ATTEMPTS: u8 = 2;
+
 /// All waiting times of the collector at one world speed.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -85,7 +88,9 @@ impl Patience {
         let response = self.clock.real(RESPONSE, RESPONSE_FLOOR);
         let late = self.clock.real(LATE, LATE_FLOOR);
         let line = if self.paced { LineConfig::rtu(baud, CharFormat::N8_1) } else { LineConfig::rtu_unpaced() };
-        line.with_response_timeout_us(micros(response)).with_longest_response_us(micros(response + late))
+        line.with_response_timeout_us(micros(response))
+            .with_longest_response_us(micros(response + late))
+            .with_read_attempts(READ_ATTEMPTS)
     }
 
     /// How sales wait and repeat. The core counts world milliseconds.

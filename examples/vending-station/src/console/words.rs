@@ -172,6 +172,7 @@ pub struct ScriptWords {
     selling: &'static str,
     refused: &'static str,
     no_answer: &'static str,
+    booked: &'static str,
 }
 
 impl ScriptWords {
@@ -191,6 +192,10 @@ impl ScriptWords {
             no_answer: lang.pick(
                 "No answer from the station. Press again: the same sale is not booked twice.",
                 "售电站没有响应。再按一次即可，不会重复记账。",
+            ),
+            booked: lang.pick(
+                "booked, its state can't be read now. Do not sell again; number",
+                "已记账，暂时无法读取状态，请勿重复售电；编号",
             ),
         }
     }

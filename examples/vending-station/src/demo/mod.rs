@@ -33,6 +33,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 
 /// The mall that comes with the program.
 const MALL: &str = include_str!("../../demo/mall.toml");
@@ -75,7 +76,7 @@ pub struct DemoOptions {
 #[non_exhaustive]
 pub enum DemoError {
     /// The site file.
-    #[error("{} complaints about the site:\n{}", .0.len(), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{} complaint(s) about the site:\n{}", .0.len(), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Site(Vec<Complaint>),
     /// The fleet.
     #[error(transparent)]
@@ -100,6 +101,12 @@ pub enum DemoError {
     /// The station.
     #[error(transparent)]
     Station(#[from] StationError),
+    /// Books without their world.
+    #[error("{}: the station has open accounts, but the world is new; its meters know nothing of their credit. Bring world.sqlite back, or begin again in an empty folder", folder.display())]
+    WorldLost {
+        /// The demonstration's folder.
+        folder: PathBuf,
+    },
     /// A file or socket.
     #[error("{what}: {error}")]
     Io {
@@ -125,6 +132,12 @@ fn io(what: impl ToString) -> impl FnOnce(std::io::Error) -> DemoError {
 /// # Errors
 /// [`DemoError`] when it can't start or the final report can't be written.
 pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
+    let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(io(options.listen))?;
+    let address = listener.local_addr().map_err(io(options.listen))?;
+    if let Some(path) = &options.report {
+        std::fs::write(path, "").map_err(io(path.display()))?;
+    }
+    let mut stop_asked = listen_for_signals();
     let mut site = match &options.site {
         Some(path) => site::load(path),
         None => site::from_toml("demo/mall.toml", MALL),
@@ -152,9 +165,10 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
         site.gateways[gateway].address = address.to_string();
     }
     stored_site::import(&store, &site).await?;
+    if created == site.meters.len() && stored_site::any_open(&store).await? {
+        return Err(DemoError::WorldLost { folder: options.folder });
+    }
     let station = Station::start(store, clock, options.paced).await?;
-    let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(io(options.listen))?;
-    let address = listener.local_addr().map_err(io(options.listen))?;
     let (shops, meters) = (site.tenants.len(), site.meters.len());
     let world = if created > 0 { format!("{created} of them new in the world") } else { "the world goes on".into() };
     println!("{}: {shops} shops, {meters} meters ({world})", site.settings.name);
@@ -168,8 +182,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     };
 
     let began = Instant::now();
-    let interrupted = watch_progress(&station, began, options.duration).await;
-    if interrupted {
+    if watch_progress(&station, began, options.duration, &mut stop_asked).await {
         println!("stopping in order…");
     }
     stop.store(true, Ordering::Relaxed);
@@ -177,13 +190,14 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     if !matches!(joined, Ok(Ok(()))) {
         tracing::error!("the customers' thread ended badly");
     }
-    station.drain();
+    station.drain().await;
     drain(&station).await;
     station.close().await;
-    let report = audit::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
     server.abort();
-    fleet.shutdown().await?;
+    let report = audit::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
     finish(&report, options.report.as_deref())?;
+    station.store.close().await;
+    fleet.shutdown().await?;
     Ok(report.balances())
 }
 
@@ -207,7 +221,12 @@ fn fleet_counts(fleet: &FleetHandle) -> report::FleetCounts {
 }
 
 /// Shows a line now and then until the time is over; true if somebody asked to stop.
-async fn watch_progress(station: &Station, began: Instant, duration: Option<Duration>) -> bool {
+async fn watch_progress(
+    station: &Station,
+    began: Instant,
+    duration: Option<Duration>,
+    stop_asked: &mut watch::Receiver<bool>,
+) -> bool {
     let mut every = tokio::time::interval(PROGRESS_EVERY);
     every.tick().await;
     loop {
@@ -220,7 +239,8 @@ async fn watch_progress(station: &Station, began: Instant, duration: Option<Dura
         };
         tokio::select! {
             () = over => return false,
-            () = asked_to_stop() => return true,
+            // What was sent before is seen too: the channel keeps it.
+            _ = stop_asked.wait_for(|asked| *asked) => return true,
             _ = every.tick() => match report::progress(station).await {
                 Ok(line) => println!("{line}"),
                 Err(error) => tracing::error!(%error, "no progress line"),
@@ -229,15 +249,25 @@ async fn watch_progress(station: &Station, began: Instant, duration: Option<Dura
     }
 }
 
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+/// The first signal asks to stop in order; a second one ends the process at once, which the files survive.
+fn listen_for_signals() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            tracing::error!("signals can't be listened for");
+            return std::future::pending().await;
+        };
+        for again in [false, true] {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            if again {
+                std::process::exit(130);
+            }
+            sender.send_replace(true);
         }
-        Err(_) => drop(interrupt.await),
-    }
+    });
+    receiver
 }
 
 /// Waits until no sale is open any more. What can't be settled by then stays open and is reported.

@@ -96,6 +96,8 @@ pub struct Report {
     pub meter_rounding_minor: i64,
     /// What meters deducted by another price, minor units.
     pub price_lag_minor: i64,
+    /// Shops whose meters could not be made ready yet. No money stands there.
+    pub not_opened: u32,
     /// Lines of the journal, all with the right hash.
     pub journal_lines: u64,
     /// Hash of the last line.
@@ -198,6 +200,9 @@ impl fmt::Display for Report {
             self.journal_lines,
             self.journal_head.get(..16).unwrap_or_default()
         )?;
+        if self.not_opened > 0 {
+            writeln!(f, "  not opened yet      {} shops", self.not_opened)?;
+        }
         if self.findings.is_empty() {
             write!(f, "{:=^78}", " everything balances to the last minor unit ")
         } else {

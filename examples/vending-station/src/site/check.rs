@@ -5,6 +5,7 @@ use super::{
     raw::Raw,
     row::{Complaint, Place, Reader, Row},
 };
+use crate::pricing::Pricing;
 use rust_decimal::Decimal;
 use serde::Deserializer;
 use std::collections::BTreeMap;
@@ -20,6 +21,10 @@ pub const BAUDS: [u32; 6] = [1200, 2400, 4800, 9600, 19200, 38400];
 pub const CODE_CHARS_MAX: usize = 32;
 /// The longest name.
 pub const NAME_CHARS_MAX: usize = 100;
+/// The most that one sale may be where the site says nothing, in whole units of the currency.
+pub const MAX_SALE_MAJOR: i64 = 50_000;
+/// The most that one shop may store where the site says nothing, in whole units of the currency.
+pub const MAX_STORED_MAJOR: i64 = 500_000;
 /// The most decimal places of a currency.
 pub const CURRENCY_PLACES_MAX: u8 = 4;
 
@@ -117,6 +122,9 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
     });
     if complaints.is_empty() {
         tenants_have_a_meter(&tenants, &meters, &tenant_codes, complaints);
+        if let Some(settings) = &settings {
+            tariffs_suit(&tariffs, &tenants, settings, &tenant_codes, complaints);
+        }
         for bus in &buses {
             let count = meters.iter().filter(|meter| meter.bus == bus.code).count();
             if count > METERS_PER_BUS {
@@ -151,8 +159,17 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         complaints.push(Complaint { place, reason: format!("there must be one `site`, here are {}", rows.len()) });
         return None;
     };
-    let known =
-        ["name", "currency", "currency_places", "utc_offset_min", "price_places", "equal_count", "rate_codes_from_one"];
+    let known = [
+        "name",
+        "currency",
+        "currency_places",
+        "utc_offset_min",
+        "price_places",
+        "equal_count",
+        "rate_codes_from_one",
+        "max_sale",
+        "max_stored",
+    ];
     let mut reader = Reader::new(row, &known, complaints);
     let name = reader.text("name", NAME_CHARS_MAX);
     let currency = reader.text("currency", 3).filter(|code| {
@@ -196,7 +213,16 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         None => Some(None),
         Some(_) => reader.parse("rate_codes_from_one", "true or false").map(Some),
     };
+    let places = currency_places.unwrap_or(2);
+    let mut limit = |field: &str, default_major: i64| match reader.optional(field) {
+        None => Some(default_major.saturating_mul(10_i64.pow(u32::from(places)))),
+        Some(_) => minor_units(&mut reader, field, places),
+    };
+    let max_sale_minor = limit("max_sale", MAX_SALE_MAJOR);
+    let max_stored_minor = limit("max_stored", MAX_STORED_MAJOR);
     Some(Settings {
+        max_sale_minor: max_sale_minor?,
+        max_stored_minor: max_stored_minor?,
         name: name?,
         currency: currency?,
         currency_places: currency_places?,
@@ -353,6 +379,30 @@ fn meter(reader: &mut Reader<'_>, numbers: &mut Codes, buses: &Codes, tenants: &
     }
     let peak_w = reader.parse_or("peak_w", "watts", 10_000);
     Some(Meter { number: number?, bus: bus?, unit: unit?, model: model?, tenant: tenant?, purpose, peak_w: peak_w? })
+}
+
+/// Whether the station can keep what the file says, at every price change.
+fn tariffs_suit(
+    tariffs: &[TariffEntry],
+    tenants: &[Tenant],
+    settings: &Settings,
+    codes: &Codes,
+    complaints: &mut Vec<Complaint>,
+) {
+    let pricing = match Pricing::of(tariffs) {
+        Ok(pricing) => pricing,
+        Err(error) => {
+            let place = codes.0.values().next().cloned();
+            complaints.extend(place.map(|place| Complaint { place, reason: error.to_string() }));
+            return;
+        }
+    };
+    for tenant in tenants {
+        if let Err(error) = pricing.suits(tenant, settings) {
+            let place = codes.0[&tenant.code].clone();
+            complaints.push(Complaint { place, reason: format!("tenant `{}`: {error}", tenant.code) });
+        }
+    }
 }
 
 /// A shop has one meter here. Several meters on one account come with the account work.

@@ -36,6 +36,10 @@ pub struct Settings {
     pub price_places: Option<u8>,
     /// What the site's meters do with a purchase count that they have already seen, settled on the bench.
     pub equal_count: Option<EqualCount>,
+    /// The most that one sale may be, minor units.
+    pub max_sale_minor: i64,
+    /// The most credit that one shop may store, minor units.
+    pub max_stored_minor: i64,
     /// Whether a day table's rate codes count 1 to 4, settled on the bench; none: day tables are never written.
     pub rate_codes_from_one: Option<bool>,
 }

@@ -259,7 +259,7 @@ pub async fn events_of(store: &Store, account: i64, kinds: &[&str]) -> Result<Ve
 /// The time of the newest row that carries one, so that a clock never starts behind it; 0 without any.
 pub async fn latest_utc_s(store: &Store) -> Result<i64, StoreError> {
     let row = sqlx::query(
-        "SELECT max(coalesce((SELECT max(read_utc_s) FROM latest), 0), coalesce((SELECT max(utc_s) FROM event), 0)) AS t",
+        "SELECT max(coalesce((SELECT max(read_utc_s) FROM latest), 0), coalesce((SELECT utc_s FROM event ORDER BY id DESC LIMIT 1), 0)) AS t",
     )
     .fetch_one(store.readers())
     .await?;

@@ -24,6 +24,14 @@ pub enum ImportError {
         /// What the file says.
         given: String,
     },
+    /// The file and what the station has already don't go together.
+    #[error("meter `{number}`: {reason}")]
+    Conflict {
+        /// The meter.
+        number: String,
+        /// Why not.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,6 +60,7 @@ pub async fn import(store: &Store, site: &Site) -> Result<Imported, ImportError>
     let mut tx = store.writer().begin().await?;
     if let Some(stored) = load_in(&mut tx).await? {
         refuse_changes_under_money(&stored, site, any_account(&mut tx).await?)?;
+        refuse_conflicts(&stored, site)?;
     }
     sqlx::query(
         "INSERT INTO site (id, settings) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET settings = excluded.settings",
@@ -124,6 +133,8 @@ pub async fn import(store: &Store, site: &Site) -> Result<Imported, ImportError>
         .execute(&mut *tx)
         .await?;
     }
+    // Meters may change places with each other, so all of them leave theirs first.
+    sqlx::query("DROP INDEX meter_place").execute(&mut *tx).await?;
     for meter in &site.meters {
         sqlx::query(
             "INSERT INTO meter (number, bus, unit, model, tenant, purpose, peak_w) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -140,6 +151,7 @@ pub async fn import(store: &Store, site: &Site) -> Result<Imported, ImportError>
         .execute(&mut *tx)
         .await?;
     }
+    sqlx::query("CREATE UNIQUE INDEX meter_place ON meter (bus, unit)").execute(&mut *tx).await?;
     let stored = load_in(&mut tx).await?.map_or(0, |site| records(&site));
     tx.commit().await?;
     Ok(Imported { records: records(site), untouched: stored.saturating_sub(records(site)) })
@@ -152,6 +164,12 @@ pub async fn import(store: &Store, site: &Site) -> Result<Imported, ImportError>
 pub async fn load(store: &Store) -> Result<Option<Site>, StoreError> {
     let mut tx = store.readers().begin().await?;
     load_in(&mut tx).await
+}
+
+/// Whether any account is open.
+pub async fn any_open(store: &Store) -> Result<bool, StoreError> {
+    let mut tx = store.writer().begin().await?;
+    any_account(&mut tx).await
 }
 
 /// The account number of each tenant.
@@ -171,6 +189,30 @@ fn records(site: &Site) -> usize {
 
 async fn any_account(tx: &mut Transaction<'_, Sqlite>) -> Result<bool, StoreError> {
     Ok(sqlx::query("SELECT 1 FROM account LIMIT 1").fetch_optional(&mut **tx).await?.is_some())
+}
+
+/// What stays and what comes: one meter an address, one meter a tenant.
+fn refuse_conflicts(stored: &Site, given: &Site) -> Result<(), ImportError> {
+    let staying = stored.meters.iter().filter(|was| given.meters.iter().all(|is| is.number != was.number));
+    for was in staying {
+        let conflict = |reason| Err(ImportError::Conflict { number: was.number.clone(), reason });
+        for is in &given.meters {
+            if (&is.bus, is.unit) == (&was.bus, was.unit) {
+                return conflict(format!(
+                    "it stays at unit {} of bus `{}`, where the file puts `{}`",
+                    is.unit, is.bus, is.number
+                ));
+            }
+            if is.tenant.is_some() && is.tenant == was.tenant {
+                let tenant = is.tenant.as_deref().unwrap_or_default();
+                return conflict(format!(
+                    "it stays the meter of tenant `{tenant}`, whom the file gives `{}`",
+                    is.number
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Prices, purses and meters of open accounts are changed by orders that settle the money first, not by an import.

@@ -33,9 +33,6 @@ impl Line {
         let Some(account) = self.meters[slot].setup.account.as_ref().map(|account| account.id) else {
             return JobOutcome::NotTransmitted;
         };
-        if !self.shared.books.may(account, May::Write(meter, version)).await {
-            return JobOutcome::NotTransmitted;
-        }
         // The number is read before the write: a swapped meter must not be switched.
         match self.evidence(slot).await {
             Ok((_, reading)) if reading.meter == meter => {}
@@ -44,6 +41,9 @@ impl Line {
                 return JobOutcome::Answered;
             }
             Err(error) => return self.outcome(slot, error),
+        }
+        if !self.shared.books.may(account, May::Write(meter, version)).await {
+            return JobOutcome::Answered;
         }
         let mode = match force {
             Force::Automatic => ForceMode::Prepaid,

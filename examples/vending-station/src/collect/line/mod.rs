@@ -31,6 +31,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_millis(500);
 /// How often a meter is asked for the closing reading before it is given up.
 const CLOSING_TRIES: u32 = 20;
+/// How long a line may take for its closing readings.
+const CLOSING_LIMIT: Duration = Duration::from_secs(40);
 /// Meters are booked in intervals of this length of world time.
 pub const SETTLE_EVERY_S: i64 = 1800;
 
@@ -65,6 +67,8 @@ pub struct Line {
     meters: Vec<Meter>,
     client: Option<Client<TcpStream>>,
     next_link: LinkId,
+    /// Since when there is no connection and none can be made.
+    down_since_us: Option<u64>,
     inbox: mpsc::Receiver<Vec<Effect>>,
     /// Effects that are not due yet, with the world time in ms at which they are.
     later: Vec<(u64, usize, Effect)>,
@@ -112,6 +116,7 @@ impl Line {
             meters,
             client: None,
             next_link,
+            down_since_us: None,
             inbox,
             later: Vec::new(),
             status,
@@ -133,6 +138,10 @@ impl Line {
                     if !self.connected().await {
                         self.finish(slot, job, JobOutcome::NotTransmitted);
                         self.requeue(slot, job);
+                        // Behind a dead gateway nobody is heard.
+                        for slot in 0..self.meters.len() {
+                            self.report_link(slot).await;
+                        }
                         self.pause(self.shared.patience.reconnect()).await;
                     } else if mode == Mode::Drain && matches!(job, Job::Poll { .. } | Job::Probe) && self.is_quiet(slot)
                     {
@@ -203,17 +212,17 @@ impl Line {
                 }
                 let line = self.shared.patience.line(self.baud);
                 self.client = Some(Client::on_line(stream, line, self.next_link));
-                true
+                self.down_since_us = None;
+                return true;
             }
             Ok(Err(error)) => {
                 tracing::warn!(line = self.code, address = self.address, %error, "no connection");
-                false
             }
-            Err(_) => {
-                tracing::warn!(line = self.code, address = self.address, "the gateway does not accept");
-                false
-            }
+            Err(_) => tracing::warn!(line = self.code, address = self.address, "the gateway does not accept"),
         }
+        let now_us = self.now_us();
+        self.down_since_us.get_or_insert(now_us);
+        false
     }
 
     /// Ends the connection: no byte of it can be sent any more.
@@ -235,10 +244,13 @@ impl Line {
     async fn report_link(&mut self, slot: usize) {
         let Ok(state) = self.bus.link_state(slot) else { return };
         let now_us = self.now_us();
-        let lost = match state {
-            LinkState::Silent { since_us } => now_us.saturating_sub(since_us) > self.shared.patience.lost_after_us(),
-            _ => false,
+        let silent_us = match state {
+            LinkState::Silent { since_us } => Some(since_us),
+            _ => None,
         };
+        let since_us = silent_us.into_iter().chain(self.down_since_us).min();
+        let lost =
+            since_us.is_some_and(|since_us| now_us.saturating_sub(since_us) > self.shared.patience.lost_after_us());
         let meter = &mut self.meters[slot];
         if meter.lost == lost {
             return;
@@ -257,6 +269,12 @@ impl Line {
 
     /// One booked reading of every meter, so that the books end on what the meters show.
     async fn close(mut self) {
+        if timeout(CLOSING_LIMIT, self.closing_readings()).await.is_err() {
+            tracing::warn!(line = self.code, "not all closing readings came in time");
+        }
+    }
+
+    async fn closing_readings(&mut self) {
         for slot in 0..self.meters.len() {
             for _ in 0..CLOSING_TRIES {
                 if !self.connected().await {

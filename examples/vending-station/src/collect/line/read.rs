@@ -104,8 +104,11 @@ impl Line {
                 Totals::add(&self.shared.totals.lost_replies);
                 NoReading::Link(JobOutcome::NoReply)
             }
-            TransactError::NotTransmitted { .. } => NoReading::Link(JobOutcome::NotTransmitted),
-            error => NoReading::Unusable(error.to_string()),
+            // A gateway that can't reach the meter answers for it with an exception.
+            error => match error.job_outcome() {
+                JobOutcome::Answered => NoReading::Unusable(error.to_string()),
+                outcome => NoReading::Link(outcome),
+            },
         }
     }
 }

@@ -26,11 +26,17 @@ pub(super) struct Rows {
     latest: BTreeMap<MeterNumber, Poll>,
     curve: Vec<Poll>,
     links: BTreeMap<MeterNumber, Option<i64>>,
+    misfit: Option<String>,
 }
 
 impl Rows {
     pub(super) fn event(&mut self, id: i64, event: &Event) {
         self.events.push((id, event.clone()));
+    }
+
+    /// The state in memory is not to be trusted any more: the whole batch fails, and the file is read again.
+    pub(super) fn misfit(&mut self, reason: &impl ToString) {
+        self.misfit.get_or_insert_with(|| reason.to_string());
     }
 
     pub(super) fn journal(&mut self, entries: Vec<Entry>) {
@@ -70,6 +76,9 @@ impl Rows {
 
     /// Writes everything in one transaction and waits until it is durable.
     pub(super) async fn write(self, pool: &SqlitePool, state: &State, currency: Currency) -> Result<(), StoreError> {
+        if let Some(reason) = &self.misfit {
+            return Err(StoreError::damaged("memory", "batch", reason));
+        }
         let nothing = self.events.is_empty() && self.keys.is_empty() && self.latest.is_empty() && self.links.is_empty();
         if nothing {
             return Ok(());
@@ -118,6 +127,14 @@ impl Rows {
         }
         for account in touched.iter().filter_map(|id| state.accounts.get(id)) {
             let poll = account.meters().first().and_then(|meter| self.latest.get(&meter.number()));
+            for (meter, sale) in account.meters().iter().filter_map(|meter| Some((meter, meter.sale()?))) {
+                if meter.quarantine().is_some() {
+                    sqlx::query("UPDATE sale SET state = 'quarantined' WHERE id = $1")
+                        .bind(signed(sale.id.0))
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
             project_account(&mut tx, account, poll.map(|poll| &poll.reading), currency).await?;
         }
         tx.commit().await?;

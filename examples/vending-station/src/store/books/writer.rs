@@ -153,10 +153,10 @@ impl Writer {
         let transfers = decision.transfers().map_err(Refusal::from)?;
         let entries = self.state.ledger.decide(&transfers, now.utc_s)?;
         for entry in &entries {
-            self.state.ledger.apply(entry)?;
+            self.state.ledger.apply(entry).inspect_err(|error| rows.misfit(error))?;
         }
         for event in &decision.events {
-            account.apply(event).map_err(Refusal::from)?;
+            account.apply(event).map_err(Refusal::from).inspect_err(|error| rows.misfit(error))?;
             if let Fact::Opened { .. } = event.fact {
                 load::guard_purse(&mut self.state.ledger, account)?;
             }
