@@ -96,9 +96,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         if Arc::strong_count(&fleet) > CONNECTIONS_MAX {
             continue;
         }
-        let (stream, fleet) = (stream?, Arc::clone(&fleet));
-        stream.set_nodelay(true)?;
-        let writer = stream.try_clone()?;
+        // A client that is gone before it was taken does not end the meters.
+        let Ok(stream) = stream else { continue };
+        let (Ok(()), Ok(writer)) = (stream.set_nodelay(true), stream.try_clone()) else { continue };
+        let fleet = Arc::clone(&fleet);
         std::thread::spawn(move || match args.transport {
             Transport::Rtu => serve::rtu(stream, writer, &fleet, || true),
             Transport::Tcp => serve::modbus_tcp(stream, writer, &fleet),

@@ -27,6 +27,8 @@
 //! [`Profile`] holds what a bench test has found. Where a wrong value costs money or supply there is no default:
 //! building the write fails with [`Unsettled`], which names the test; reading shows the raw value.
 
+#[cfg(feature = "frame-cipher")]
+mod cipher;
 mod clock;
 mod date_table;
 mod day_table;
@@ -48,6 +50,8 @@ mod status;
 mod verdict;
 mod version;
 
+#[cfg(feature = "frame-cipher")]
+pub use cipher::FrameKey;
 pub use clock::{Clock, ClockError, ClockFrame};
 pub use date_table::{DateEntry, DateTable};
 pub use day_table::{DayTable, DayTableNumber, DayTableReading, Rate, Slot};

@@ -207,12 +207,41 @@ impl Session {
             Framing::Tcp => tcp::encode_request(0, unit, request, &mut self.tx)?,
         };
         self.tx_len = frame.len();
+        Ok(self.begin(now_us, unit, request, response_timeout_us))
+    }
+
+    /// As [`Session::submit`], enciphered by the vendor's cipher: a sale or a parameter frame to a meter that is
+    /// switched to it. The reply is clear.
+    ///
+    /// # Errors
+    /// As [`Session::submit`], with [`crate::wire::EncodeError::NotEnciphered`] for other requests and over
+    /// Modbus/TCP.
+    #[cfg(feature = "frame-cipher")]
+    pub fn submit_enciphered(
+        &mut self,
+        now_us: u64,
+        unit: u8,
+        request: &Request<'_>,
+        key: &crate::acrel::FrameKey,
+    ) -> Result<TransactionId, SubmitError> {
+        if self.is_busy() {
+            return Err(SubmitError::Busy);
+        }
+        if self.line.framing != Framing::Rtu {
+            return Err(crate::wire::EncodeError::NotEnciphered { function: request.function() }.into());
+        }
+        self.tx_len = key.encode_request(unit, request, &mut self.tx)?.len();
+        Ok(self.begin(now_us, unit, request, self.line.response_timeout_us))
+    }
+
+    /// The frame lies in `tx`.
+    fn begin(&mut self, now_us: u64, unit: u8, request: &Request<'_>, response_timeout_us: u32) -> TransactionId {
         let id = TransactionId(self.next_id);
         // Identifiers only tell neighbours apart, so they may start again.
         self.next_id = self.next_id.wrapping_add(1);
         let attempts_left = if request.is_read() { self.line.read_attempts.max(1) } else { 1 };
         self.queue(now_us, Job { id, unit, expected: request.expectation(), attempts_left, response_timeout_us });
-        Ok(id)
+        id
     }
 
     fn queue(&mut self, now_us: u64, job: Job) {

@@ -49,6 +49,12 @@ pub enum EncodeError {
     /// Unit 0 is the broadcast address. What these meters do with it is not known, so no request is built for it.
     #[error("unit 0 is the broadcast address; no request is built for it")]
     Broadcast,
+    /// The vendor's cipher is only defined for RTU frames of sales and parameters.
+    #[error("a frame of function {function:02X}H is not enciphered: only sales and parameters over RTU are")]
+    NotEnciphered {
+        /// The function of the request.
+        function: u8,
+    },
     /// The PDU is longer than 253 bytes.
     #[error("the PDU has {len} bytes, the limit is 253")]
     PduTooLong {
