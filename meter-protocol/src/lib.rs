@@ -9,10 +9,12 @@
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | `client` | drivers of the session (features) |
+//! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 // The library never panics and never loses a digit. Tests may.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 #![cfg_attr(
     not(test),
     deny(

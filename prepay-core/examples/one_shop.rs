@@ -30,9 +30,9 @@ fn main() -> Outcome {
     println!("A shop with 30.00 in its meter is taken over.\n");
 
     println!("The shop buys 100.00. The meter takes it, but the reply is lost:");
-    let sale = station.request(100_00)?;
+    let sale = station.request(10_000)?;
     station.begin(sale)?;
-    station.meter.purchase(100_00, 13);
+    station.meter.purchase(10_000, 13);
     station.tell(Command::SaleSent { sale, outcome: SendOutcome::NoReply })?;
     println!("Nobody knows yet. The read-back decides:");
     station.read_back(sale)?;
@@ -43,9 +43,9 @@ fn main() -> Outcome {
     }
 
     println!("\nIt pays 50.00; this time the station dies right after the frame has left:");
-    let sale = station.request(50_00)?;
+    let sale = station.request(5_000)?;
     station.begin(sale)?;
-    station.meter.purchase(50_00, 14);
+    station.meter.purchase(5_000, 14);
     for effect in station.restart()? {
         println!("   after the restart: {effect:?}");
     }

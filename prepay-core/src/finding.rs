@@ -49,15 +49,6 @@ pub enum Finding {
         /// What the meter shows.
         enabled: bool,
     },
-    /// A register went backwards, or jumped further than the load can explain. Nothing was priced.
-    Registers {
-        /// The register's number: 0 for the total, 1… for the rates.
-        register: u8,
-        /// The last accepted value, 0.01 kWh.
-        before: u64,
-        /// The value read, 0.01 kWh.
-        after: u64,
-    },
     /// The rates do not add up to the total.
     RatesAgainstTotal {
         /// Advance of the total, 0.01 kWh.
@@ -65,6 +56,8 @@ pub enum Finding {
         /// Sum of the rates' advances, 0.01 kWh.
         rates: u64,
     },
+    /// The pricer has no price, so credit at the station can't be watched.
+    NoPrice,
 }
 
 /// The kind of a finding: one of each kind is open per meter at most.
@@ -86,10 +79,10 @@ pub enum FindingKind {
     Relay,
     /// [`Finding::PrepaidFunction`]
     PrepaidFunction,
-    /// [`Finding::Registers`]
-    Registers,
     /// [`Finding::RatesAgainstTotal`]
     RatesAgainstTotal,
+    /// [`Finding::NoPrice`]
+    NoPrice,
 }
 
 impl Finding {
@@ -104,8 +97,8 @@ impl Finding {
             Self::Force { .. } => FindingKind::Force,
             Self::Relay { .. } => FindingKind::Relay,
             Self::PrepaidFunction { .. } => FindingKind::PrepaidFunction,
-            Self::Registers { .. } => FindingKind::Registers,
             Self::RatesAgainstTotal { .. } => FindingKind::RatesAgainstTotal,
+            Self::NoPrice => FindingKind::NoPrice,
         }
     }
 }

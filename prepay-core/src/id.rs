@@ -45,6 +45,12 @@ impl MeterNumber {
         if number > Self::MAX { Err(IdError::MeterNumber { number, max: Self::MAX }) } else { Ok(Self(number)) }
     }
 
+    /// The number, or the greatest one.
+    #[cfg(feature = "sim")]
+    pub(crate) fn at_most(number: u64) -> Self {
+        Self(number.min(Self::MAX))
+    }
+
     /// The number as an integer.
     #[must_use]
     pub const fn get(self) -> u64 {

@@ -25,6 +25,7 @@
 extern crate alloc;
 
 pub mod account;
+mod bend;
 pub mod credit;
 pub mod finding;
 pub mod id;
@@ -36,5 +37,7 @@ pub mod reconcile;
 pub mod relay;
 pub mod sale;
 pub mod settlement;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod status;
 pub mod time;

@@ -226,7 +226,8 @@ proptest! {
     fn books_agree_with_a_plain_model(tries in tries()) {
         let mut ledger = books();
         let (mut purse, mut held, mut meter, mut cash) = (0_i64, 0_i64, 0_i64, 0_i64);
-        let (mut receipts, mut holds): (Vec<(TransferId, i64, i64, bool)>, Vec<(TransferId, i64, bool)>) = (vec![], vec![]);
+        let mut receipts: Vec<(TransferId, i64, i64, bool)> = Vec::new();
+        let mut holds: Vec<(TransferId, i64, bool)> = Vec::new();
         let mut journal = Vec::new();
         for (seq, attempt) in (1_u64..).zip(tries) {
             let free = purse - held;

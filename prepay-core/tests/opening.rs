@@ -68,7 +68,8 @@ fn openings_that_can_not_be_are_refused() {
         change(&mut terms);
         open(terms, vec![good])
     };
-    let cases: Vec<(Command, fn(&Refusal) -> bool)> = vec![
+    type Expected = fn(&Refusal) -> bool;
+    let cases: Vec<(Command, Expected)> = vec![
         (open(in_meter, vec![]), |r| matches!(r, Refusal::Meters { meters: 0, .. })),
         (open(in_meter, vec![good, good]), |r| matches!(r, Refusal::Meters { distinct: 1, .. })),
         (open(in_meter, vec![good; Account::MAX_METERS + 1]), |r| matches!(r, Refusal::Meters { .. })),

@@ -322,13 +322,15 @@ fn a_foreign_amount_quarantines_and_an_operator_resolves() {
 
 #[test]
 fn writes_without_a_sale_are_quarantined() {
-    let cases: [(fn(&mut Desk), fn(&QuarantineReason) -> bool); 5] = [
+    type Tamper = fn(&mut Desk);
+    type Expected = fn(&QuarantineReason) -> bool;
+    let cases: [(Tamper, Expected); 5] = [
         (
             |desk| desk.meter.micro_yuan += 10_000,
             |reason| matches!(reason, QuarantineReason::BalanceRose { by } if by.minor() == 1),
         ),
         (
-            |desk| drop(desk.meter.purchase(fen(700), 42)),
+            |desk| assert!(desk.meter.purchase(fen(700), 42)),
             |reason| matches!(reason, QuarantineReason::ForeignWrite { off_by } if off_by.minor() == 700),
         ),
         (|desk| desk.meter.count = 44, |reason| matches!(reason, QuarantineReason::UnexplainedWrites { writes: 3 })),

@@ -4,10 +4,10 @@ mod common;
 
 use common::{Desk, FixedPrices, METER, OPERATOR, PRICES, fen, meter_terms, number, terms, why};
 use prepay_core::account::{Command, DifferenceKind, Effect, Fact, Notice, Purse, QuarantineReason, Refusal};
-use prepay_core::finding::Finding;
+use prepay_core::finding::{Finding, FindingKind};
 use prepay_core::ledger::AccountKind;
 use prepay_core::settlement::{PriceRequest, Priced, Pricer, PricerRefusal};
-use prepay_core::status::Trust;
+use prepay_core::status::{Link, Trust};
 use proptest::prelude::*;
 
 fn revenue_and_tax(desk: &Desk) -> i64 {
@@ -129,6 +129,39 @@ fn without_a_price_a_sale_goes_on_and_a_settlement_refuses() {
     let decision = desk.account.decide(&begin, desk.now, &NoTariff).unwrap();
     assert!(decision.events.iter().any(|event| matches!(event.fact, Fact::SaleBegun { .. })));
     assert!(!decision.events.iter().any(|event| matches!(event.fact, Fact::Settled(_))));
+}
+
+#[test]
+fn a_poll_without_a_price_is_a_finding_and_still_obeys_orders() {
+    struct NoTariff;
+    impl Pricer for NoTariff {
+        fn price(&self, _: &PriceRequest<'_>) -> Result<Priced, PricerRefusal> {
+            Err(PricerRefusal::NoTariff { reason: "none for this month".into() })
+        }
+    }
+    let mut desk = Desk::open(Purse::AtStation, 3_000);
+    desk.tell(Command::LinkLost { meter: number(METER) }).unwrap();
+    desk.meter.use_energy(1, 100);
+    desk.wait_s(1);
+    let observe = Command::Observe { meter: number(METER), reading: desk.reading() };
+    let decision = desk.account.decide(&observe, desk.now, &NoTariff).unwrap();
+    let seen = |fact: &Fact| matches!(fact, Fact::DisagreementSeen { kind: FindingKind::NoPrice, .. });
+    let heard = |fact: &Fact| matches!(fact, Fact::LinkChanged { to: Link::Fresh, .. });
+    assert!(decision.events.iter().any(|event| seen(&event.fact)));
+    assert!(decision.events.iter().any(|event| heard(&event.fact)));
+}
+
+#[test]
+fn rates_that_do_not_add_up_are_found() {
+    let mut desk = Desk::open(Purse::InMeter, 3_000);
+    for _ in 0..2 {
+        desk.wait_s(200);
+        let mut reading = desk.reading();
+        reading.energy.total_centi_kwh += 5;
+        desk.tell(Command::Observe { meter: number(METER), reading }).unwrap();
+    }
+    let found = Finding::RatesAgainstTotal { total: 5, rates: 0 };
+    assert_eq!(desk.count_facts(|fact| matches!(fact, Fact::FindingRaised { finding, .. } if *finding == found)), 1);
 }
 
 #[test]

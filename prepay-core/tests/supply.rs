@@ -300,7 +300,8 @@ fn a_meter_taken_over_with_a_forced_state_is_reported_and_left_alone() {
 
 #[test]
 fn a_meter_that_does_not_do_what_its_purse_says_is_found() {
-    let cases: [(fn(&mut Desk), FindingKind); 5] = [
+    type Tamper = fn(&mut Desk);
+    let cases: [(Tamper, FindingKind); 5] = [
         (
             |desk| {
                 desk.meter.use_energy(1, 4_000);

@@ -31,18 +31,25 @@ mod bill;
 mod calendar;
 mod compile;
 mod exact;
+pub mod import;
+mod inverse;
 pub mod limits;
+pub mod on_meter;
 mod power_factor;
+pub mod preset;
 mod running;
 pub mod tariff;
 mod usage;
 
-pub use bill::{Bill, DemandFact, IncludedTax, Line, LineKind, PeriodInputs, Quantity, Reactive, Reason, Unit};
+pub use bill::{
+    Bill, DemandFact, IncludedTax, Language, Line, LineKind, PeriodInputs, Quantity, Reactive, Reason, Unit,
+};
 pub use compile::{CompileError, CompiledTariff};
 pub(crate) use exact::decimal_text;
 pub use exact::{
     Amount, AmountError, Energy, EnergyError, MAX_PLACES, Number, Power, PowerError, Rounding, RoundingMode,
 };
+pub use inverse::{InverseError, Lasts, LoadProfile, MAX_STEPS_AHEAD, Purchase};
 pub use running::{
     MarginalPrice, Opening, PastPeak, PeakHistory, Position, ResumeError, RunningBill, RunningState, Split,
 };

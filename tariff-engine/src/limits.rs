@@ -15,7 +15,7 @@ pub const MAX_COMPONENTS: usize = 16;
 /// Demand charges of a tariff, by name, over all versions.
 pub const MAX_DEMAND_CHARGES: usize = 16;
 /// Demand registers (charge × rate) of a tariff, over all versions.
-pub const MAX_DEMAND_REGISTERS: usize = 32;
+pub const MAX_DEMAND_REGISTERS: usize = 48;
 /// Charges of each other kind in a version.
 pub const MAX_CHARGES: usize = 16;
 /// Names of energy rates over all versions.

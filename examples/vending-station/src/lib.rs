@@ -14,3 +14,8 @@ pub mod site;
 pub mod station;
 pub mod store;
 pub mod totals;
+
+/// The examples of the workspace's README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

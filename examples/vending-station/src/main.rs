@@ -67,7 +67,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,vending_station=warn".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "warn,vending_station=warn".into()),
         )
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -126,7 +127,12 @@ async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
     };
     match imported.await {
         Ok(imported) => {
-            println!("{} records imported into {}, {} others left as they are", imported.records, db.display(), imported.untouched);
+            println!(
+                "{} records imported into {}, {} others left as they are",
+                imported.records,
+                db.display(),
+                imported.untouched
+            );
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),
@@ -152,10 +158,13 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| format!("`{text}` is no address; expected such as 127.0.0.1:8080"))?;
+    let address: SocketAddr =
+        text.parse().map_err(|_| format!("`{text}` is no address; expected such as 127.0.0.1:8080"))?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
-        Err(format!("{address} can be reached from outside, and the demonstration has no login; expected a loopback address"))
+        Err(format!(
+            "{address} can be reached from outside, and the demonstration has no login; expected a loopback address"
+        ))
     }
 }

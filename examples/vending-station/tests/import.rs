@@ -61,17 +61,57 @@ fn each_complaint_names_line_column_and_reason() {
         ("unit = 2,", "unit = 248,", "248,", "`unit` is 248; expected 1 to 247"),
         ("unit = 2,", "unit = 300,", "300,", "`unit` is `300`; expected 1 to 247"),
         ("unit = 2,", "unit = 1 ,", "1 ,", "unit 1 on bus `A1` is taken by the meter at s.toml:13:51"),
-        ("202611000002", "202611000001", "\"202611000001\", bus = \"A1\", unit = 2", "`number` `202611000001` stands already at s.toml:13:16"),
+        (
+            "202611000002",
+            "202611000001",
+            "\"202611000001\", bus = \"A1\", unit = 2",
+            "`number` `202611000001` stands already at s.toml:13:16",
+        ),
         ("202611000002", "20261100002", "\"20261100002\"", "`number` is `20261100002`; expected 12 digits"),
-        ("baud = 9600", "baud = 9601", "9601", "`baud` is `9601`; expected one of 1200, 2400, 4800, 9600, 19200, 38400"),
+        (
+            "baud = 9600",
+            "baud = 9601",
+            "9601",
+            "`baud` is `9601`; expected one of 1200, 2400, 4800, 9600, 19200, 38400",
+        ),
         ("gateway = \"G1\", b", "gateway = \"G2\", b", "\"G2\"", "`gateway` names `G2`, which does not exist"),
-        ("127.0.0.1:15021", "127.0.0.1", "\"127.0.0.1\"", "`address` is `127.0.0.1`; expected host:port with a port from 1 to 65535"),
+        (
+            "127.0.0.1:15021",
+            "127.0.0.1",
+            "\"127.0.0.1\"",
+            "`address` is `127.0.0.1`; expected host:port with a port from 1 to 65535",
+        ),
         ("alarm_2 = \"10\", o", "alarm_2 = \"60\", o", "\"60\"", "`alarm_2` must be below `alarm_1`"),
-        ("\"12.34\"", "\"12.345\"", "\"12.345\"", "`opening_credit` is `12.345`; expected an amount with at most 2 places"),
-        ("\"12.34\"", "12.34", "12.34", "`opening_credit` is the bare number 12.34; write decimals in quotes, so that no digit is lost"),
-        ("floor = \"1F\", tariff = \"flat\", purse = \"station\"", "flor = \"2F\", tariff = \"flat\", purse = \"station\"", "\"2F\"", "`flor` is not known here; known are code, name, trade, building, floor, tariff, purse, alarm_1, alarm_2, opening_credit"),
-        ("tenant = \"A-102\" },", "tenant = \"A-101\" },", "\"A-101\", name", "tenant `A-101` has 2 meters; expected one"),
-        ("site.currency = \"CNY\"", "site.currency = \"cny\"", "\"cny\"", "`currency` is `cny`; expected three capital letters"),
+        (
+            "\"12.34\"",
+            "\"12.345\"",
+            "\"12.345\"",
+            "`opening_credit` is `12.345`; expected an amount with at most 2 places",
+        ),
+        (
+            "\"12.34\"",
+            "12.34",
+            "12.34",
+            "`opening_credit` is the bare number 12.34; write decimals in quotes, so that no digit is lost",
+        ),
+        (
+            "floor = \"1F\", tariff = \"flat\", purse = \"station\"",
+            "flor = \"2F\", tariff = \"flat\", purse = \"station\"",
+            "\"2F\"",
+            "`flor` is not known here; known are code, name, trade, building, floor, tariff, purse, alarm_1, alarm_2, opening_credit",
+        ),
+        (
+            "tenant = \"A-102\" },",
+            "tenant = \"A-101\" },",
+            "\"A-101\", name",
+            "tenant `A-101` has 2 meters; expected one",
+        ),
+        (
+            "site.currency = \"CNY\"",
+            "site.currency = \"cny\"",
+            "\"cny\"",
+            "`currency` is `cny`; expected three capital letters",
+        ),
         ("purpose = \"lift\"", "purpose = \"\"", "\"\"", "a meter without `tenant` needs a `purpose`"),
         ("building = [{", "building = [{{", "{{", ""),
     ];
@@ -83,14 +123,17 @@ fn each_complaint_names_line_column_and_reason() {
         let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
         let expected = format!("s.toml:{line}:{column}: {reason}");
         let told = complaints(&text);
-        let found = |complaint: &String| complaint == &expected || (reason.is_empty() && complaint.starts_with("s.toml:5:1"));
+        let found =
+            |complaint: &String| complaint == &expected || (reason.is_empty() && complaint.starts_with("s.toml:5:1"));
         assert!(told.iter().any(found), "{to}\nwanted {expected}\ngot {told:#?}");
     }
 }
 
 #[test]
 fn all_complaints_are_told_at_once() {
-    let text = GOOD.replace("unit = 2,", "unit = 0,").replace("model = \"DTSY1352-NK\", tenant", "model = \"DTSD1352\", tenant");
+    let text = GOOD
+        .replace("unit = 2,", "unit = 0,")
+        .replace("model = \"DTSY1352-NK\", tenant", "model = \"DTSD1352\", tenant");
     assert_eq!(complaints(&text).len(), 2);
 }
 
@@ -109,9 +152,15 @@ fn csv_folder(folder: &Path, meter_csv: &str) {
         ("gateway.csv", "code,building,address\nG1,A,127.0.0.1:15021\n"),
         ("bus.csv", "code,gateway,baud\nA1,G1,9600\n"),
         ("tariff.csv", "code,file\nflat,flat.toml\n"),
-        ("tenant.csv", "\u{feff}code,name,trade,building,floor,tariff,purse,alarm_1,alarm_2\r\nA-101,\"面馆, first\",restaurant,A,1F,flat,meter,50,10\r\n"),
+        (
+            "tenant.csv",
+            "\u{feff}code,name,trade,building,floor,tariff,purse,alarm_1,alarm_2\r\nA-101,\"面馆, first\",restaurant,A,1F,flat,meter,50,10\r\n",
+        ),
         ("meter.csv", meter_csv),
-        ("flat.toml", "schema = 1\nname = \"Flat\"\nzone = \"+08:00\"\n[[versions]]\nfrom = \"2026-01-01\"\nenergy.rates = [{ name = \"flat\", price = \"0.8821\" }]\n"),
+        (
+            "flat.toml",
+            "schema = 1\nname = \"Flat\"\nzone = \"+08:00\"\n[[versions]]\nfrom = \"2026-01-01\"\nenergy.rates = [{ name = \"flat\", price = \"0.8821\" }]\n",
+        ),
     ];
     for (name, text) in files {
         fs::write(folder.join(name), text).expect("written");
@@ -121,7 +170,10 @@ fn csv_folder(folder: &Path, meter_csv: &str) {
 #[test]
 fn a_folder_of_csv_files_is_read_like_one_file() {
     let folder = tempfile::tempdir().expect("a folder");
-    csv_folder(folder.path(), "number,bus,unit,model,tenant,purpose\n202611000001,A1,1,DTSY1352-NK,A-101,\n202611000003,A1,3,DTSY1352-NK,,lift\n");
+    csv_folder(
+        folder.path(),
+        "number,bus,unit,model,tenant,purpose\n202611000001,A1,1,DTSY1352-NK,A-101,\n202611000003,A1,3,DTSY1352-NK,,lift\n",
+    );
     let site = site::load(folder.path()).unwrap_or_else(|complaints| panic!("{complaints:#?}")).site;
     assert_eq!(site.tenants[0].name, "面馆, first");
     assert_eq!(site.buildings[0].name, "House, A");
@@ -131,12 +183,18 @@ fn a_folder_of_csv_files_is_read_like_one_file() {
 #[test]
 fn a_bad_csv_line_is_told_by_file_line_and_column() {
     let folder = tempfile::tempdir().expect("a folder");
-    csv_folder(folder.path(), "number,bus,unit,model,tenant,purpose\r\n202611000001,A1,1,DTSY1352-NK,A-101,\r\n202611000003,A1,999,DTSY1352-NK,,lift\r\n1,2\r\n");
+    csv_folder(
+        folder.path(),
+        "number,bus,unit,model,tenant,purpose\r\n202611000001,A1,1,DTSY1352-NK,A-101,\r\n202611000003,A1,999,DTSY1352-NK,,lift\r\n1,2\r\n",
+    );
     let told: Vec<String> =
         site::load(folder.path()).expect_err("it is wrong").iter().map(Complaint::to_string).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].ends_with("meter.csv:4:1: 2 fields, the heading names 6"), "{told:?}");
-    csv_folder(folder.path(), "number,bus,unit,model,tenant,purpose\r\n202611000001,A1,1,DTSY1352-NK,A-101,\r\n202611000003,A1,999,DTSY1352-NK,,lift\r\n");
+    csv_folder(
+        folder.path(),
+        "number,bus,unit,model,tenant,purpose\r\n202611000001,A1,1,DTSY1352-NK,A-101,\r\n202611000003,A1,999,DTSY1352-NK,,lift\r\n",
+    );
     let told: Vec<String> =
         site::load(folder.path()).expect_err("it is wrong").iter().map(Complaint::to_string).collect();
     assert!(told[0].ends_with("meter.csv:3:17: `unit` is `999`; expected 1 to 247"), "{told:?}");

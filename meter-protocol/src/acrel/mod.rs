@@ -6,6 +6,10 @@
 //! Writing: [`Purchase`] (a sale), [`Settings`] (alarms, prices, overdraft: can't touch money), [`MoneyOverwrite`]
 //! (remaining amount and count: can touch nothing else), [`ForceMode`], the tables, [`Clock`].
 //!
+//! Judging by what the meter shows afterwards: [`Purchase::verdict`], [`Settings::shown_by`],
+//! [`MoneyOverwrite::shown_by`]. What a meter's own figures say about an open point: [`PriceEvidence`],
+//! [`RateEvidence`].
+//!
 //! # Units
 //! Integers throughout, with the unit last in the name.
 //!
@@ -26,6 +30,7 @@ mod clock;
 mod date_table;
 mod day_table;
 mod error;
+mod evidence;
 pub mod fields;
 mod force;
 mod meter_number;
@@ -38,12 +43,14 @@ mod purchase;
 mod realtime;
 mod settings;
 mod status;
+mod verdict;
 mod version;
 
 pub use clock::{Clock, ClockError, ClockFrame};
 pub use date_table::{DateEntry, DateTable};
 pub use day_table::{DayTable, DayTableNumber, DayTableReading, Rate, Slot};
 pub use error::{BlockError, BuildError};
+pub use evidence::{Contradiction, PriceEvidence, RateEvidence};
 pub use force::{ForceMode, ForceState};
 pub use meter_number::{MeterNumber, MeterNumberError};
 pub use model::{Confirmed, LinkId, Model};
@@ -57,4 +64,5 @@ pub use purchase::Purchase;
 pub use realtime::{Demand, EnergyRegisters, Realtime, RealtimeLayout};
 pub use settings::{MicroPrices, Settings};
 pub use status::{Line, StatusWord1, StatusWord2};
+pub use verdict::{NotShown, PurseReading, SaleContradiction, SaleVerdict};
 pub use version::FirmwareVersion;

@@ -2,7 +2,8 @@
 
 use super::parameter_frame::{ParameterFrame, Slot};
 use super::profile::settled;
-use super::{BenchTest, BuildError, Profile};
+use super::verdict::{all_shown, money_of};
+use super::{BenchTest, BuildError, NotShown, PrepayBlock, Profile};
 use crate::wire::Request;
 
 /// A parameter frame (function 20H @0200H) that overwrites remaining amount, purchase count or total, and nothing else.
@@ -48,6 +49,18 @@ impl MoneyOverwrite {
             return Err(BuildError::Empty { block: "money overwrite" });
         }
         Ok(self.0.request())
+    }
+
+    /// Whether a prepay block read afterwards shows what was written. With supply on the remaining amount falls in
+    /// between: force it off, or take the difference for consumption.
+    ///
+    /// # Errors
+    /// [`NotShown`] names the first field that reads back otherwise.
+    pub fn shown_by(&self, block: &PrepayBlock) -> Result<(), NotShown> {
+        let remaining = self.0.written(Slot::Remaining, 1).map(|bytes| i32::from_be_bytes(bytes).into());
+        let count = self.0.written(Slot::Count, 1).map(|bytes| u16::from_be_bytes(bytes).into());
+        let written = [remaining, count, self.0.number(Slot::Total, 1)];
+        all_shown(money_of(block).into_iter().zip(written).map(|((field, shown), written)| (field, written, shown)))
     }
 
     fn with(mut self, slot: Slot, value: &[u8]) -> Self {

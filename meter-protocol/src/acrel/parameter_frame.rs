@@ -37,6 +37,21 @@ impl ParameterFrame {
         *self == Self::EMPTY
     }
 
+    /// `BYTES` bytes after the flag of a field as it would be applied; `None` where the flag is not set. `at` counts
+    /// bytes from the flag, 1 for the first.
+    pub(crate) fn written<const BYTES: usize>(&self, slot: Slot, at: usize) -> Option<[u8; BYTES]> {
+        let field = self.0.get(slot as usize..)?;
+        match field.first() {
+            Some(1) => field.get(at..)?.first_chunk().copied(),
+            _ => None,
+        }
+    }
+
+    /// A 32-bit number of a field.
+    pub(crate) fn number(&self, slot: Slot, at: usize) -> Option<i64> {
+        self.written::<4>(slot, at).map(|bytes| u32::from_be_bytes(bytes).into())
+    }
+
     pub(crate) const fn request(&self) -> Request<'_> {
         Request::vendor_fixed::<0x0200, LEN>(&self.0)
     }

@@ -2,7 +2,8 @@
 
 use super::parameter_frame::{ParameterFrame, Slot};
 use super::profile::settled;
-use super::{BenchTest, BuildError, MeterNumber, PriceDecimals, Profile};
+use super::verdict::all_shown;
+use super::{BenchTest, BuildError, MeterNumber, NotShown, PrepayBlock, PriceDecimals, Profile};
 use crate::wire::Request;
 
 /// Prices of the four rates in 10^-6 account units per kWh. The meter always takes all four together.
@@ -89,6 +90,27 @@ impl Settings {
             return Err(BuildError::Empty { block: "settings" });
         }
         Ok(self.0.request())
+    }
+
+    /// Whether a prepay block read afterwards shows what was written. The meter number is not in that block and not
+    /// compared: read it with [`MeterNumber::READ`]. The base amount is used up while supply is on.
+    ///
+    /// # Errors
+    /// [`NotShown`] names the first field that reads back otherwise.
+    pub fn shown_by(&self, block: &PrepayBlock) -> Result<(), NotShown> {
+        let frame = &self.0;
+        let enable = frame.written(Slot::Enable, 1).map(|[on]: [u8; 1]| on.into());
+        all_shown([
+            ("prepay enable", enable, block.enabled().into()),
+            ("base amount", frame.number(Slot::BaseFree, 1), block.base_free_minor.into()),
+            ("alarm amount 1", frame.number(Slot::Alarms, 1), block.alarm_1_minor.into()),
+            ("alarm amount 2", frame.number(Slot::Alarms, 5), block.alarm_2_minor.into()),
+            ("price of the spike rate", frame.number(Slot::Prices, 1), block.prices.spike_raw.into()),
+            ("price of the peak rate", frame.number(Slot::Prices, 5), block.prices.peak_raw.into()),
+            ("price of the flat rate", frame.number(Slot::Prices, 9), block.prices.flat_raw.into()),
+            ("price of the valley rate", frame.number(Slot::Prices, 13), block.prices.valley_raw.into()),
+            ("overdraft limit", frame.number(Slot::Overdraft, 1), block.overdraft_minor.into()),
+        ])
     }
 
     fn with(mut self, slot: Slot, value: &[u8]) -> Self {

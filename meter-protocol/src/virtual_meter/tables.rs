@@ -141,7 +141,7 @@ mod tests {
 
     fn day(slots: &[[u8; 3]]) -> DayTable {
         let mut table = DayTable::EMPTY;
-        table.slots[..slots.len()].copy_from_slice(slots);
+        table.slots[..slots.len()].clone_from_slice(slots);
         table
     }
 

@@ -5,12 +5,13 @@ use super::event::{Fact, QuarantineReason};
 use super::refusal::Refusal;
 use super::terms::Purse;
 use super::{orders, sales, settle};
+use crate::bend::{self, Bend};
 use crate::finding::{Finding, FindingKind};
 use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::reading::{Force, MeterReading};
 use crate::sale::{Evidence, Phase};
-use crate::settlement::{PriceRequest, Pricer};
+use crate::settlement::{PriceRequest, Pricer, usage_between};
 use crate::status::{Link, Load};
 
 pub(super) fn observe(
@@ -36,7 +37,8 @@ pub(super) fn take_in(
     if state.quarantine().is_some() {
         return Ok(());
     }
-    if reading.meter != meter {
+    let is = |rule| bend::is(draft.account(), rule);
+    if reading.meter != meter && !is(Bend::OtherMeterIgnored) {
         return quarantine(draft, meter, QuarantineReason::OtherMeter { shown: reading.meter }, reading);
     }
     if draft.terms()?.purse == Purse::AtStation {
@@ -44,18 +46,19 @@ pub(super) fn take_in(
         return Ok(());
     }
     let begun = state.sale().is_some_and(|sale| sale.begun.is_some());
-    let advanced = reading.purchase_count.wrapping_sub(state.count());
+    let advanced = bend::advanced(draft.account(), state.count(), reading.purchase_count);
     match advanced {
         // With a sale under way a poll may be older than the frame: only a read-back says "not applied".
         0 => {
             let rise = reading.balance.minus(state.purse())?;
-            if rise.is_positive() {
+            if rise.is_positive() && !is(Bend::RiseIgnored) {
                 quarantine(draft, meter, QuarantineReason::BalanceRose { by: rise }, reading)
             } else {
                 Ok(())
             }
         }
         _ if begun => sales::conclude(draft, meter, reading, pricer),
+        1 if is(Bend::ForeignWriteIgnored) => Ok(()),
         1 => {
             let off_by = reading.balance.minus(state.purse())?;
             quarantine(draft, meter, QuarantineReason::ForeignWrite { off_by }, reading)
@@ -152,12 +155,16 @@ fn assess_accrued(
     let Some(usage) = settle::usage_since_settled(draft, meter, reading)? else { return Ok(()) };
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
-    let accrued = if usage.is_zero() {
-        Money::ZERO
-    } else {
+    let mut accrued = Money::ZERO;
+    if !usage.is_zero() {
         let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
-        Money::quantise(pricer.cumulative(&request)?, terms.currency)?.amount.minus(state.charged)?
-    };
+        let Ok(cumulative) = pricer.cumulative(&request) else {
+            // A missing price must not keep the station from seeing the meter and obeying orders.
+            return note(draft, meter, FindingKind::NoPrice, Some(Finding::NoPrice));
+        };
+        accrued = Money::quantise(cumulative, terms.currency)?.amount.minus(state.charged)?;
+    }
+    note(draft, meter, FindingKind::NoPrice, None)?;
     let account = draft.account();
     let of_others = account.meters().iter().filter(|other| other.number() != meter).map(|other| other.accrued);
     let available = account.purse().minus(Money::sum(of_others)?)?.minus(accrued)?;
@@ -249,7 +256,10 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
     let relay_closed_when_off = reading.force == Force::Off && closed;
     let prepaid_wrong = reading.prepaid_enabled != in_meter;
 
+    let rates_off = rates_off_total(state, reading);
+
     let found = [
+        (FindingKind::RatesAgainstTotal, rates_off),
         (FindingKind::NotCut, not_cut.then_some(Finding::NotCut)),
         (FindingKind::NotRestored, not_restored.then_some(Finding::NotRestored)),
         (FindingKind::ArrearsFlag, arrears_flag.then_some(Finding::ArrearsFlag { flag, balance })),
@@ -270,6 +280,14 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
         note(draft, meter, kind, finding)?;
     }
     Ok(())
+}
+
+fn rates_off_total(state: &super::MeterState, reading: &MeterReading) -> Option<Finding> {
+    let settled = state.settled();
+    let (before, after) = ((&settled.energy, settled.taken.utc_s), (&reading.energy, reading.taken.utc_s));
+    let usage = usage_between(before, after, &state.terms().registers).ok()?;
+    let total = usage.total_centi_kwh;
+    usage.rates_off_total().map(|rates| Finding::RatesAgainstTotal { total, rates })
 }
 
 /// A disagreement is seen first, reported when it has lasted, and cleared when it is over.
@@ -298,5 +316,8 @@ pub(super) fn behind_fence(draft: &Draft<'_>, meter: MeterNumber, taken_mono_ms:
     let state = draft.meter(meter)?;
     let fencing = state.sale().is_some_and(|sale| matches!(sale.phase, Phase::Fencing { .. }));
     let closed = state.marks.fence_closed_ms;
-    Ok(fencing && closed.is_some_and(|closed| taken_mono_ms.saturating_sub(closed) > life_ms))
+    Ok(fencing
+        && closed.is_some_and(|closed| {
+            bend::is(draft.account(), Bend::FenceWithoutWait) || taken_mono_ms.saturating_sub(closed) > life_ms
+        }))
 }

@@ -5,9 +5,10 @@ use super::draft::Draft;
 use super::effect::Effect;
 use super::event::{Fact, Lifted};
 use super::refusal::Refusal;
+use crate::bend::{self, Bend};
 use crate::id::{MeterNumber, OperatorId, Reason};
 use crate::reading::{Force, MeterReading};
-use crate::relay::{self, Decided, Order, StandingOrder};
+use crate::relay::{Decided, Order, StandingOrder};
 
 /// The longest wait between two writes of one relay order, in seconds.
 pub(super) const RELAY_RETRY_MAX_S: i64 = 3600;
@@ -123,7 +124,8 @@ pub(super) fn lapse_all(draft: &mut Draft<'_>) -> Result<(), Refusal> {
 pub(super) fn refresh(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
-    let decided = relay::decide(&draft.account().standing(state), terms.purse.cutter());
+    let account = draft.account();
+    let decided = bend::decided(account, &account.standing(state), terms.purse.cutter());
     let order = *state.order();
     if decided.force == order.decided.force {
         if decided != order.decided {
@@ -184,7 +186,7 @@ pub(super) fn follow(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterR
             Force::On => reading.relay_closed || reading.flags.overload,
             Force::Automatic => true,
         };
-    if obeyed {
+    if obeyed || bend::is(draft.account(), Bend::ConfirmedUnseen) {
         draft.push(Fact::RelayConfirmed { meter, version })?;
     } else if draft.now.utc_s >= order.retry_at_utc_s {
         let attempts = order.attempts.saturating_add(1);

@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use super::state::{Account, MeterState};
 use super::terms::Purse;
 use super::{observe, settle};
+use crate::bend::{self, Bend};
 use crate::id::{ChannelId, MeterNumber, OperatorId, Reason, SaleId};
 use crate::money::Money;
 use crate::reading::MeterReading;
@@ -150,6 +151,12 @@ pub(super) fn sent(draft: &mut Draft<'_>, sale: SaleId, outcome: SendOutcome) ->
     draft.push(Fact::SaleSent { sale, meter, outcome })?;
     let policy = draft.terms()?.sale;
     let (_, open) = find(draft.account(), sale)?;
+    if outcome == SendOutcome::ReplySeen && bend::is(draft.account(), Bend::ReplyIsSuccess) {
+        return believe_applied(draft, meter);
+    }
+    if outcome == SendOutcome::NoReply && bend::is(draft.account(), Bend::NoReplyIsFailure) {
+        return void(draft, meter, VoidCause::NeverSent);
+    }
     if open.void.is_some() && open.frames == 0 {
         return void(draft, meter, VoidCause::NeverSent);
     }
@@ -190,6 +197,13 @@ pub(super) fn read_back(
 }
 
 fn unreadable(draft: &mut Draft<'_>, meter: MeterNumber, sale: SaleId) -> Result<(), Refusal> {
+    if bend::is(draft.account(), Bend::UnknownIsApplied) {
+        return believe_applied(draft, meter);
+    }
+    if bend::is(draft.account(), Bend::UnknownIsNotApplied) {
+        draft.push(Fact::SaleNotApplied { sale, meter, next: Next::SendAgain, residual_risk: true })?;
+        return send_frame(draft, meter);
+    }
     let (_, open) = find(draft.account(), sale)?;
     let failures = open.failures.saturating_add(1);
     draft.push(Fact::SaleUnknown { sale, meter, failures })?;
@@ -202,6 +216,15 @@ fn unreadable(draft: &mut Draft<'_>, meter: MeterNumber, sale: SaleId) -> Result
         other => other,
     });
     next.into_iter().for_each(|effect| draft.effect(effect));
+    Ok(())
+}
+
+/// What a broken core does: takes the sale for applied without evidence.
+fn believe_applied(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
+    let open = draft.meter(meter)?.sale();
+    let Some(OpenSale { id, amount, begun: Some(begun), .. }) = open else { return Ok(()) };
+    let (sale, amount, hold, count) = (*id, *amount, begun.hold, begun.new_count);
+    draft.push(Fact::SaleApplied { sale, meter, amount, hold, count, proof: Proof::Amount })?;
     Ok(())
 }
 
@@ -226,7 +249,9 @@ pub(super) fn conclude(
         (Ok(usage), Some(prices)) => prices.charge(&usage, currency),
         _ => None,
     };
-    let reason = match verdict(meter, &before, amount, used, terms.tolerance, Some(reading)) {
+    let used = if bend::is(draft.account(), Bend::UseIsIgnored) { Some(Money::ZERO) } else { used };
+    let judged = verdict(meter, &before, amount, used, terms.tolerance, Some(reading));
+    let reason = match bend::verdict(draft.account(), judged, before.purchase_count, reading.purchase_count) {
         Verdict::Applied(proof) => {
             let count = reading.purchase_count;
             draft.push(Fact::SaleApplied { sale, meter, amount, hold, count, proof })?;
@@ -246,8 +271,11 @@ fn not_applied(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReading
     let behind_fence = observe::behind_fence(draft, meter, reading.taken.mono_ms)?;
     let state = draft.meter(meter)?;
     let Some(open) = state.sale() else { return Ok(()) };
+    if bend::is(draft.account(), Bend::NotAppliedIsApplied) {
+        return believe_applied(draft, meter);
+    }
     let rule = state.terms().equal_count;
-    let next = open.next_when_not_applied(rule, &policy, behind_fence);
+    let next = bend::next(draft.account(), open.next_when_not_applied(rule, &policy, behind_fence));
     let waits_already = matches!((open.phase, next), (Phase::Fencing { .. }, Next::Fence { .. }));
     if !waits_already {
         let residual_risk =
@@ -259,20 +287,24 @@ fn not_applied(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReading
             let cause = if behind_fence { VoidCause::Fenced } else { VoidCause::NeverSent };
             void(draft, meter, cause)
         }
-        Next::SendAgain => {
-            let Some(OpenSale { id, amount, frames, begun: Some(begun), .. }) = draft.meter(meter)?.sale() else {
-                return Ok(());
-            };
-            let (sale, amount, new_count, frame) = (*id, *amount, begun.new_count, *frames);
-            draft.effect(Effect::SendPurchase { sale, meter, amount, new_count, frame });
-            Ok(())
-        }
+        Next::SendAgain => send_frame(draft, meter),
         Next::Fence { .. } => {
             let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
             effect.into_iter().for_each(|effect| draft.effect(effect));
             Ok(())
         }
     }
+}
+
+/// The identical frame once more. The fact that allows it was recorded before, so the frame is counted already.
+fn send_frame(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
+    let open = draft.meter(meter)?.sale();
+    let Some(OpenSale { id, amount, frames, begun: Some(begun), .. }) = open else { return Ok(()) };
+    let (sale, amount, frame) = (*id, *amount, *frames);
+    let shift = if bend::is(draft.account(), Bend::NewCountEachFrame) { frame.saturating_sub(1) } else { 0 };
+    let new_count = begun.new_count.wrapping_add(u16::from(shift));
+    draft.effect(Effect::SendPurchase { sale, meter, amount, new_count, frame });
+    Ok(())
 }
 
 fn void(draft: &mut Draft<'_>, meter: MeterNumber, cause: VoidCause) -> Result<(), Refusal> {

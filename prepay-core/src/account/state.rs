@@ -9,6 +9,7 @@ use super::event::{Event, QuarantineReason};
 use super::refusal::{ApplyError, Refusal};
 use super::terms::{MeterTerms, Purse, Terms};
 use super::{Command, Effect};
+use crate::bend::{self, Bend};
 use crate::finding::FindingKind;
 use crate::id::{AccountId, MeterNumber, SaleId};
 use crate::money::Money;
@@ -31,6 +32,9 @@ pub struct Account {
     pub(super) credit: Credit,
     pub(super) latest_sale: Option<SaleId>,
     pub(super) meters: Vec<MeterState>,
+    #[cfg(feature = "sim")]
+    #[serde(skip)]
+    pub(crate) bend: Option<Bend>,
 }
 
 /// One meter of an account.
@@ -124,6 +128,8 @@ impl Account {
             credit: Credit::Normal,
             latest_sale: None,
             meters: Vec::new(),
+            #[cfg(feature = "sim")]
+            bend: None,
         }
     }
 
@@ -133,12 +139,22 @@ impl Account {
     /// # Errors
     /// [`ApplyError`] names the first event that does not fit.
     pub fn rebuild<'a>(id: AccountId, events: impl IntoIterator<Item = &'a Event>) -> Result<Self, ApplyError> {
-        let mut account = Self::new(id);
+        Self::rebuild_from(Self::new(id), events)
+    }
+
+    /// Folds the events that were stored after a snapshot of the state, as after a restart.
+    ///
+    /// # Errors
+    /// [`ApplyError`] names the first event that does not fit.
+    pub fn rebuild_from<'a>(
+        mut snapshot: Self,
+        events: impl IntoIterator<Item = &'a Event>,
+    ) -> Result<Self, ApplyError> {
         for event in events {
-            account.apply(event)?;
+            snapshot.apply(event)?;
         }
-        account.restarted();
-        Ok(account)
+        snapshot.restarted();
+        Ok(snapshot)
     }
 
     /// Forgets monotonic times, which mean nothing after a restart: [`Account::rebuild`] does so, and a caller that folds
@@ -229,7 +245,8 @@ impl Account {
     /// Whether a relay order is still the newest one and not confirmed: asked right before it is written.
     #[must_use]
     pub fn may_write(&self, meter: MeterNumber, version: u32) -> bool {
-        self.meter(meter).is_some_and(|state| state.order.version == version && !state.order.confirmed)
+        let newest = |state: &MeterState| state.order.version == version && !state.order.confirmed;
+        self.meter(meter).is_some_and(|state| newest(state) || bend::is(self, Bend::SupersededIsWritten))
     }
 
     /// Whether a purchase frame is still the one to be sent: asked right before its first byte leaves.

@@ -1,8 +1,11 @@
 //! Billing demand.
 
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 
 use rust_decimal::Decimal;
+
+use crate::calendar::date::{DAY_S, date_of};
 
 use super::line::{PeriodInputs, Reason};
 use crate::compile::values::{QUANTITY_ONE, SHARE_ONE};
@@ -57,7 +60,9 @@ impl<'a> Peaks<'a> {
     pub(crate) fn peak(&self, register: u16) -> Result<(i64, Reason), UsageError> {
         if self.state.policy.demand == DemandSource::Usage {
             let peak = self.state.demand.peaks.get(usize::from(register)).copied().unwrap_or_default();
-            return Ok((peak.power, Reason::Peak { at_utc_s: peak.at_utc_s }));
+            let at_utc_s = (peak.power > 0).then_some(peak.at_utc_s);
+            let at_local = at_utc_s.map_or_else(String::new, |utc_s| local_time(self.tariff, utc_s));
+            return Ok((peak.power, Reason::Peak { at_utc_s, at_local }));
         }
         let Some(entry) = self.tariff.registers.get(usize::from(register)) else {
             return Ok((0, Reason::ReportedPeak));
@@ -125,6 +130,16 @@ impl<'a> Peaks<'a> {
             highest = self.peak(*register)?.0.max(highest);
         }
         Ok(highest)
+    }
+}
+
+/// `"2025-07-12 15:30"`.
+fn local_time(tariff: &CompiledTariff, utc_s: i64) -> String {
+    let local_s = tariff.zone.local_s(utc_s);
+    let minute = local_s.rem_euclid(DAY_S).div_euclid(60);
+    match date_of(local_s.div_euclid(DAY_S)) {
+        Some(date) => format!("{date} {:02}:{:02}", minute.div_euclid(60), minute.rem_euclid(60)),
+        None => String::new(),
     }
 }
 

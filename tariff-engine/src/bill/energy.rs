@@ -9,7 +9,7 @@ use super::demand::Peaks;
 use crate::calendar::date::DAY_S;
 use crate::compile::{CompiledLadder, CompiledTariff, CompiledVersion, LadderKind};
 use crate::exact::Amount;
-use crate::running::energy::{allowance, known_limit};
+use crate::running::energy::{Terms, allowance, known_limit};
 use crate::running::state::Book;
 use crate::tariff::Scope;
 use crate::usage::UsageError;
@@ -99,7 +99,7 @@ pub(crate) fn priced_energy<'a>(peaks: Peaks<'a>, end_utc_s: i64) -> Result<Vec<
                     Scope::SharedProportional => cells.proportional(book, &limits, start.total),
                 }
             }
-            _ => cells.known(book, &state.ladder.allowances),
+            _ => cells.known(book, state.terms()),
         }
     }
     Ok(parts)
@@ -114,8 +114,9 @@ fn limits(peaks: Peaks<'_>, version: &CompiledVersion, end_utc_s: i64) -> Result
         None => 0,
     };
     let mut highest = 0_i128;
-    let mut limits = Vec::with_capacity(ladder.limits.len());
-    for (tier, limit) in ladder.limits.iter().enumerate() {
+    let entries = ladder.limits(peaks.state.month_of_year);
+    let mut limits = Vec::with_capacity(entries.len());
+    for (tier, limit) in entries.iter().enumerate() {
         let candidates = [
             limit.fixed.map(|kwh| i128::from(kwh).saturating_mul(FINE)),
             limit.per_day.map(|kwh| i128::from(kwh).saturating_mul(days).saturating_mul(FINE)),
@@ -170,13 +171,13 @@ impl Cells<'_, '_> {
     }
 
     /// Tiers that were known at once.
-    fn known(&mut self, book: &Book, allowances: &[u16]) {
+    fn known(&mut self, book: &Book, terms: Terms<'_>) {
         let ladder = &self.version.energy.ladder;
         let tiers = self.version.energy.tiers;
         for (cell, energy) in book.cells.iter().enumerate().filter(|(_, energy)| **energy != 0) {
             let (rate, tier) = (cell.checked_div(tiers).unwrap_or(0), cell.checked_rem(tiers).unwrap_or(0));
-            let below = tier.checked_sub(1).and_then(|below| known_limit(ladder, allowances, below)).unwrap_or(0);
-            let ends = (below, known_limit(ladder, allowances, tier));
+            let below = tier.checked_sub(1).and_then(|below| known_limit(ladder, terms, below)).unwrap_or(0);
+            let ends = (below, known_limit(ladder, terms, tier));
             self.put(rate, tier, ends, PartEnergy::Micro(*energy));
         }
     }

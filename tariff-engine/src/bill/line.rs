@@ -90,6 +90,9 @@ pub struct Line {
     pub from_utc_s: i64,
     /// First instant after it.
     pub to_utc_s: i64,
+    /// First and last local date, where they are not those of the bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dates: Option<(String, String)>,
 }
 
 /// Kinds of lines, in the order of the bill.
@@ -158,8 +161,10 @@ pub enum Reason {
     },
     /// The highest mean power, at this instant.
     Peak {
-        /// End of the demand window, seconds since 1970-01-01T00:00:00Z.
-        at_utc_s: i64,
+        /// End of the demand window, seconds since 1970-01-01T00:00:00Z; none where nothing was used.
+        at_utc_s: Option<i64>,
+        /// The same in local time, such as `"2025-07-12 15:30"`.
+        at_local: String,
     },
     /// The peak that the meter reported.
     ReportedPeak,

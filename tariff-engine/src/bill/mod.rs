@@ -4,8 +4,11 @@ mod demand;
 mod energy;
 mod line;
 mod settle;
+mod text;
 
 pub use line::{Bill, DemandFact, IncludedTax, Line, LineKind, PeriodInputs, Quantity, Reactive, Reason, Unit};
+
+pub use text::Language;
 
 pub(crate) use demand::Peaks;
 pub(crate) use energy::limits_now;

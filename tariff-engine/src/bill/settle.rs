@@ -69,14 +69,13 @@ pub(crate) fn make(
     let counted = maker.minimum()?;
     maker.taxes()?;
     let total = maker.total()?;
-    let date = |day: i64| date_of(day).map_or_else(String::new, |date| date.to_string());
     let bill = Bill {
         tariff: tariff.name.clone(),
         currency: tariff.currency.clone(),
         from_utc_s: state.bill_from_utc_s,
         to_utc_s: end_utc_s,
-        from_date: date(tariff.zone.day(state.bill_from_utc_s)),
-        to_date: date(last_day),
+        from_date: date_text(tariff.zone.day(state.bill_from_utc_s)),
+        to_date: date_text(last_day),
         energy: Energy::from_micro_kwh(state.energy),
         lines: maker.lines,
         total,
@@ -122,6 +121,7 @@ impl<'a> Maker<'a> {
                 reason,
                 from_utc_s: part.from_utc_s,
                 to_utc_s: part.to_utc_s,
+                dates: None,
             };
             self.put(0, line)?;
         }
@@ -387,12 +387,18 @@ impl<'a> Maker<'a> {
             reason,
             from_utc_s: self.peaks.state.bill_from_utc_s,
             to_utc_s: self.end_utc_s,
+            dates: None,
         }
     }
 
     /// Rounds a line once and adds it to its subtotal.
     fn put(&mut self, place: usize, mut line: Line) -> Result<(), UsageError> {
         line.amount = self.rounded(line.amount);
+        if (line.from_utc_s, line.to_utc_s) != (self.peaks.state.bill_from_utc_s, self.end_utc_s) {
+            let zone = self.peaks.tariff.zone;
+            let (first, last) = (zone.day(line.from_utc_s), zone.day(line.to_utc_s.saturating_sub(1)));
+            line.dates = Some((date_text(first), date_text(last)));
+        }
         if let Some(subtotal) = self.subtotals.get_mut(place) {
             subtotal.add(&line.amount)?;
         }
@@ -424,6 +430,7 @@ fn fixed_amount(
         (FixedPer::Day, FixedDays::Real) => (days, 1),
         (FixedPer::Day, FixedDays::MeanMonth365_12) => (YEAR_DAYS.saturating_mul(months), YEAR_MONTHS),
         (FixedPer::Month, _) => (months, 1),
+        (FixedPer::Year, _) => (months, YEAR_MONTHS),
     };
     let (units, divisor) = if whole || (fixed.per, fixed.days) == (FixedPer::Day, FixedDays::Real) {
         (units, divisor)
@@ -449,6 +456,10 @@ fn component_amount(energy: &[EnergyPart<'_>], name: &str) -> Result<Amount, Usa
         }
     }
     Ok(sum)
+}
+
+fn date_text(day: i64) -> String {
+    date_of(day).map_or_else(String::new, |date| date.to_string())
 }
 
 /// Tiers are counted from 1 on bills.

@@ -42,7 +42,7 @@ impl Shared<'_> {
         at_most(&fixed, &version.fixed, MAX_CHARGES)?;
         for (index, entry) in version.fixed.iter().enumerate() {
             let path = fixed.index(index);
-            if entry.per == FixedPer::Month && entry.days != FixedDays::Real {
+            if entry.per != FixedPer::Day && entry.days != FixedDays::Real {
                 return Err(path.key("days").error(format!("{:?}", entry.days), "only with a price per day"));
             }
             compiled.fixed.push(CompiledFixed {

@@ -78,7 +78,9 @@ pub(crate) struct CompiledLadder {
     pub(crate) kind: LadderKind,
     /// Spans after which the energy counts from zero again.
     pub(crate) cycle: Cycle,
-    pub(crate) limits: Vec<CompiledLimit>,
+    /// Sets of limits, and the set of each month of the bill's last day.
+    pub(crate) sets: Vec<Vec<CompiledLimit>>,
+    pub(crate) set_of_month: [u8; 12],
     /// Shifts of the limits in 10⁻⁶ kWh, by number of the allowance's name.
     pub(crate) allowances: Vec<(u16, Vec<i64>)>,
     /// Demand charge (its place in the version) that multiplies limits per kW.
@@ -222,6 +224,27 @@ impl CompiledVersion {
 
     pub(crate) fn subtotals(&self) -> usize {
         self.first_tax().saturating_add(self.taxes.len())
+    }
+}
+
+impl CompiledLadder {
+    /// One tier.
+    pub(crate) const fn none() -> Self {
+        let kind = LadderKind::None;
+        Self {
+            kind,
+            cycle: Cycle::MONTHLY,
+            sets: Vec::new(),
+            set_of_month: [0; 12],
+            allowances: Vec::new(),
+            demand: None,
+        }
+    }
+
+    /// Limits in the months (0 is January) of a bill's last day.
+    pub(crate) fn limits(&self, month: u8) -> &[CompiledLimit] {
+        let set = self.set_of_month.get(usize::from(month)).copied().unwrap_or(0);
+        self.sets.get(usize::from(set)).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -6,11 +6,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Shared;
-use super::compiled::{CompiledEnergy, CompiledLadder, LadderKind};
+use super::compiled::{CompiledEnergy, CompiledLadder};
 use super::error::{CompileError, Path};
 use super::periods::numbered;
 use super::values::{self, SHARE_ONE, SHARE_PLACES, at_most, price, scaled, unique};
-use crate::calendar::cycle::Cycle;
 use crate::calendar::schedule::Layer;
 use crate::exact::Number;
 use crate::limits::{MAX_COMPONENTS, MAX_PRICE, MAX_RATE_NAMES, MAX_RATES, MAX_TIERS};
@@ -59,13 +58,7 @@ impl Shared<'_> {
             tiers,
             prices: table.prices,
             components: table.components,
-            ladder: CompiledLadder {
-                kind: LadderKind::None,
-                cycle: Cycle::MONTHLY,
-                limits: Vec::new(),
-                allowances: Vec::new(),
-                demand: None,
-            },
+            ladder: CompiledLadder::none(),
         };
         Ok((compiled, layer))
     }

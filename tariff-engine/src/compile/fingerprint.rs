@@ -60,7 +60,8 @@ pub(super) fn chained(before: Option<u64>, version: &CompiledVersion, shared: &S
     for part in [ladder.cycle.start_month, ladder.cycle.start_day, ladder.cycle.months] {
         hash.number(i64::from(part));
     }
-    for limit in &ladder.limits {
+    ladder.set_of_month.iter().for_each(|set| hash.number(i64::from(*set)));
+    for limit in ladder.sets.iter().flatten() {
         for part in [limit.fixed, limit.per_day, limit.per_kw] {
             hash.number(part.unwrap_or(-1));
         }

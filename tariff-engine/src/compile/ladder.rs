@@ -28,19 +28,13 @@ impl Shared<'_> {
     ) -> Result<CompiledLadder, CompileError> {
         let none = version.energy.ladder.clone();
         let Some(ladder) = ladder else { return Ok(none) };
-        let limits_path = path.key("limits");
-        let limits = ladder
-            .limits
-            .iter()
-            .enumerate()
-            .map(|(index, entry)| limit(&limits_path.index(index), entry))
-            .collect::<Result<Vec<_>, _>>()?;
-        rising(&limits_path, &ladder.limits, &limits)?;
+        let mut sets = [limits(&path.key("limits"), &ladder.limits)?].to_vec();
         let cycle = self.cycle(path, ladder)?;
+        let set_of_month = self.seasonal(&path.key("seasonal"), ladder, cycle, &mut sets)?;
         let demand = self.ladder_demand(path, ladder, version)?;
         let streamed = ladder.scope != Scope::SharedProportional
-            && limits.iter().all(|limit| limit.per_day.is_none() && limit.per_kw.is_none());
-        let kind = match (limits.is_empty(), streamed) {
+            && sets.iter().flatten().all(|limit| limit.per_day.is_none() && limit.per_kw.is_none());
+        let kind = match (ladder.limits.is_empty(), streamed) {
             (true, _) => LadderKind::None,
             (false, true) => LadderKind::Streamed(ladder.scope),
             (false, false) => LadderKind::Deferred(ladder.scope),
@@ -49,7 +43,7 @@ impl Shared<'_> {
             self.deferred(path, ladder, cycle, scope, version)?;
         }
         let allowances = self.allowances(&path.key("allowances"), ladder)?;
-        Ok(CompiledLadder { kind, cycle, limits, allowances, demand })
+        Ok(CompiledLadder { kind, cycle, sets, set_of_month, allowances, demand })
     }
 
     fn cycle(&self, path: &Path<'_>, ladder: &Ladder) -> Result<Cycle, CompileError> {
@@ -65,6 +59,41 @@ impl Shared<'_> {
         }
     }
 
+    /// Adds the sets of limits of some months, and gives the set of each month.
+    fn seasonal(
+        &self,
+        path: &Path<'_>,
+        ladder: &Ladder,
+        cycle: Cycle,
+        sets: &mut Vec<Vec<CompiledLimit>>,
+    ) -> Result<[u8; 12], CompileError> {
+        let mut set_of_month = [0_u8; 12];
+        at_most(path, &ladder.seasonal, set_of_month.len())?;
+        if !ladder.seasonal.is_empty() && cycle != self.billing {
+            let rule = "seasonal limits need a ladder that is reset with the billing period";
+            return Err(path.error(format!("{:?}", ladder.reset), rule));
+        }
+        for (index, season) in ladder.seasonal.iter().enumerate() {
+            let path = path.index(index);
+            if season.limits.len() != ladder.limits.len() {
+                let rule = format!("{} limits, as many as the ladder has", ladder.limits.len());
+                return Err(path.key("limits").error(format!("{} limits", season.limits.len()), rule));
+            }
+            sets.push(limits(&path.key("limits"), &season.limits)?);
+            for (place, month) in season.months.iter().enumerate() {
+                let month_path = path.key("months");
+                let slot = month.checked_sub(1).and_then(|month| usize::try_from(month).ok());
+                let slot = slot.and_then(|month| set_of_month.get_mut(month));
+                let slot = slot.ok_or_else(|| month_path.index(place).error(month, "a month from 1 to 12"))?;
+                if *slot != 0 {
+                    return Err(month_path.index(place).error(month, "a month of one season only"));
+                }
+                *slot = u8::try_from(index.saturating_add(1)).unwrap_or(u8::MAX);
+            }
+        }
+        Ok(set_of_month)
+    }
+
     /// The demand charge whose billing demand multiplies limits per kW.
     fn ladder_demand(
         &self,
@@ -72,7 +101,8 @@ impl Shared<'_> {
         ladder: &Ladder,
         version: &CompiledVersion,
     ) -> Result<Option<usize>, CompileError> {
-        let needed = ladder.limits.iter().any(|limit| limit.kwh_per_kw.is_some());
+        let seasonal = ladder.seasonal.iter().flat_map(|season| &season.limits);
+        let needed = ladder.limits.iter().chain(seasonal).any(|limit| limit.kwh_per_kw.is_some());
         let path = path.key("demand");
         match &ladder.demand {
             None if needed => Err(path.error("nothing", "limits per kW need the name of a demand charge")),
@@ -136,6 +166,14 @@ fn shifts(path: &Path<'_>, numbers: &[Number], limits: usize) -> Result<Vec<i64>
         shifts.push(shift);
     }
     Ok(shifts)
+}
+
+/// The limits of one set.
+fn limits(path: &Path<'_>, document: &[Limit]) -> Result<Vec<CompiledLimit>, CompileError> {
+    let entries = document.iter().enumerate().map(|(index, entry)| limit(&path.index(index), entry));
+    let limits = entries.collect::<Result<Vec<_>, _>>()?;
+    rising(path, document, &limits)?;
+    Ok(limits)
 }
 
 fn limit(path: &Path<'_>, limit: &Limit) -> Result<CompiledLimit, CompileError> {

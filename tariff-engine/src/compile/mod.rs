@@ -27,8 +27,8 @@ use crate::tariff::{Billing, RoundingPolicy, SCHEMA, Tariff, Version};
 
 pub use compiled::CompiledTariff;
 pub(crate) use compiled::{
-    CompiledContract, CompiledDemand, CompiledFixed, CompiledLadder, CompiledRatchet, CompiledVersion, LadderKind,
-    TaxKind,
+    CompiledContract, CompiledDemand, CompiledEnergy, CompiledFixed, CompiledLadder, CompiledRatchet, CompiledVersion,
+    LadderKind, TaxKind,
 };
 pub use error::CompileError;
 use error::Path;

@@ -228,6 +228,11 @@ impl Amount {
         Decimal::try_from_i128_with_scale(units, places).ok()
     }
 
+    /// Whole units, rounded down.
+    pub(crate) fn whole_units(&self) -> i128 {
+        self.floor().0
+    }
+
     /// Whether this is exactly nothing.
     pub fn is_zero(&self) -> bool {
         self.cmp(&Self::ZERO) == Ordering::Equal

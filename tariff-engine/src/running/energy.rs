@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 use super::clock::Stretch;
-use super::state::{Book, LadderState};
+use super::state::{Book, LadderState, RunningState};
 use super::{Cursor, Mode, RunningBill};
 use crate::compile::{CompiledLadder, CompiledTariff, LadderKind};
 use crate::limits::MAX_PERIOD_KWH;
@@ -20,10 +20,23 @@ pub(super) fn number(place: usize) -> u16 {
     u16::try_from(place).unwrap_or(u16::MAX)
 }
 
+/// What an account's limits depend on.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    allowances: &'a [u16],
+    month: u8,
+}
+
+impl RunningState {
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms { allowances: &self.ladder.allowances, month: self.month_of_year }
+    }
+}
+
 /// The upper end of a tier that is known at once, with the account's allowances, 10⁻⁶ kWh; none for the last tier.
-pub(crate) fn known_limit(ladder: &CompiledLadder, allowances: &[u16], tier: usize) -> Option<i64> {
-    let fixed = ladder.limits.get(tier)?.fixed?;
-    Some(fixed.saturating_add(allowance(ladder, allowances, tier)))
+pub(crate) fn known_limit(ladder: &CompiledLadder, terms: Terms<'_>, tier: usize) -> Option<i64> {
+    let fixed = ladder.limits(terms.month).get(tier)?.fixed?;
+    Some(fixed.saturating_add(allowance(ladder, terms.allowances, tier)))
 }
 
 /// What the account's allowances add to a limit.
@@ -37,9 +50,9 @@ pub(crate) fn allowance(ladder: &CompiledLadder, allowances: &[u16], tier: usize
 }
 
 /// The tier in which the next kWh lies, and 10⁻⁶ kWh that it still takes.
-pub(crate) fn tier_at(ladder: &CompiledLadder, allowances: &[u16], used: i64) -> (usize, i64) {
+pub(crate) fn tier_at(ladder: &CompiledLadder, terms: Terms<'_>, used: i64) -> (usize, i64) {
     let mut tier = 0;
-    while let Some(limit) = known_limit(ladder, allowances, tier) {
+    while let Some(limit) = known_limit(ladder, terms, tier) {
         if used < limit {
             return (tier, limit.saturating_sub(used));
         }
@@ -74,25 +87,20 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         self.point(stretch)
     }
 
-    /// Opens the book of a version. Ladder energy carries over where the scope is the same.
+    /// Opens the book of a version.
     pub(super) fn open_book(&mut self, place: usize, from_utc_s: i64) -> Result<(), UsageError> {
-        let earlier = self.close_book();
+        self.close_book();
+        match self.state.books.last().map(|book| usize::from(book.version)) {
+            Some(before) => self.change_versions(before, place)?,
+            None => self.state.ladder.reset_utc_s = self.cycle_utc_s(place, from_utc_s)?.1,
+        }
+        if from_utc_s >= self.state.ladder.reset_utc_s {
+            self.reset_ladder(place, from_utc_s)?;
+        }
         let tariff = self.tariff.borrow();
         let version = tariff.versions.get(place).ok_or(UsageError::OutsideVersions { at_utc_s: from_utc_s })?;
-        let ladder = &version.energy.ladder;
-        let (cycle_from, cycle_to) = ladder
-            .cycle
-            .span(tariff.zone.day(from_utc_s))
-            .ok_or(UsageError::BeyondCalendar { at_utc_s: from_utc_s })?;
-        let starts_again = earlier.is_some_and(|earlier| {
-            scope(earlier) != scope(ladder.kind) || tariff.zone.day_start(cycle_from) >= from_utc_s
-        });
-        if starts_again {
-            self.state.ladder.total = 0;
-            self.state.ladder.by_rate.fill(0);
-        }
-        self.state.ladder.reset_utc_s = tariff.zone.day_start(cycle_to);
-        let start = matches!(ladder.kind, LadderKind::Deferred(_)).then(|| self.state.ladder.clone());
+        let deferred = matches!(version.energy.ladder.kind, LadderKind::Deferred(_));
+        let start = deferred.then(|| self.state.ladder.clone());
         self.state.books.push(Book {
             version: number(place),
             from_utc_s,
@@ -105,29 +113,52 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         Ok(())
     }
 
-    /// Brings the ladder's position up to date where tiers are known at the end, and tells the kind of the last ladder.
-    fn close_book(&mut self) -> Option<LadderKind> {
+    /// Carries the position in the ladder from version to version. It starts again where the scope is another one, or where the
+    /// old or the new ladder starts again at the change.
+    fn change_versions(&mut self, before: usize, place: usize) -> Result<(), UsageError> {
+        for later in before.saturating_add(1)..=place {
+            let at_utc_s = self.version(later)?.from_utc_s;
+            let (cycle_from_utc_s, cycle_to_utc_s) = self.cycle_utc_s(later, at_utc_s)?;
+            let kind = |place: usize| self.version(place).map(|version| scope(version.energy.ladder.kind));
+            let starts_again = kind(later.saturating_sub(1))? != kind(later)?
+                || self.state.ladder.reset_utc_s <= at_utc_s
+                || cycle_from_utc_s >= at_utc_s;
+            if starts_again {
+                self.state.ladder.total = 0;
+                self.state.ladder.by_rate.fill(0);
+            }
+            self.state.ladder.reset_utc_s = cycle_to_utc_s;
+        }
+        Ok(())
+    }
+
+    /// The ladder cycle of a version in which an instant lies.
+    fn cycle_utc_s(&self, place: usize, at_utc_s: i64) -> Result<(i64, i64), UsageError> {
         let tariff = self.tariff.borrow();
-        let book = self.state.books.last()?;
-        let energy = &tariff.versions.get(usize::from(book.version))?.energy;
-        if matches!(energy.ladder.kind, LadderKind::Deferred(_)) {
-            let ladder: &mut LadderState = &mut self.state.ladder;
-            for (cell, rate) in book.cells.iter().zip(&energy.rates) {
-                ladder.total = ladder.total.saturating_add(*cell);
-                if let Some(own) = ladder.by_rate.get_mut(usize::from(*rate)) {
-                    *own = own.saturating_add(*cell);
-                }
+        let cycle = self.version(place)?.energy.ladder.cycle;
+        let (from, to) = cycle.span(tariff.zone.day(at_utc_s)).ok_or(UsageError::BeyondCalendar { at_utc_s })?;
+        Ok((tariff.zone.day_start(from), tariff.zone.day_start(to)))
+    }
+
+    /// Brings the ladder's position up to date where tiers are known at the end.
+    fn close_book(&mut self) {
+        let tariff = self.tariff.borrow();
+        let Some(book) = self.state.books.last() else { return };
+        let Some(version) = tariff.versions.get(usize::from(book.version)) else { return };
+        if !matches!(version.energy.ladder.kind, LadderKind::Deferred(_)) {
+            return;
+        }
+        let ladder: &mut LadderState = &mut self.state.ladder;
+        for (cell, rate) in book.cells.iter().zip(&version.energy.rates) {
+            ladder.total = ladder.total.saturating_add(*cell);
+            if let Some(own) = ladder.by_rate.get_mut(usize::from(*rate)) {
+                *own = own.saturating_add(*cell);
             }
         }
-        Some(energy.ladder.kind)
     }
 
     fn reset_ladder(&mut self, place: usize, at_utc_s: i64) -> Result<(), UsageError> {
-        let tariff = self.tariff.borrow();
-        let version = tariff.versions.get(place).ok_or(UsageError::OutsideVersions { at_utc_s })?;
-        let day = tariff.zone.day(at_utc_s);
-        let (_, to) = version.energy.ladder.cycle.span(day).ok_or(UsageError::BeyondCalendar { at_utc_s })?;
-        self.state.ladder.reset_utc_s = tariff.zone.day_start(to);
+        self.state.ladder.reset_utc_s = self.cycle_utc_s(place, at_utc_s)?.1;
         self.state.ladder.total = 0;
         self.state.ladder.by_rate.fill(0);
         Ok(())
@@ -159,7 +190,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
                 } else {
                     self.state.ladder.total
                 };
-                (cursor.tier, cursor.room) = tier_at(&energy.ladder, &self.state.ladder.allowances, used);
+                (cursor.tier, cursor.room) = tier_at(&energy.ladder, self.state.terms(), used);
                 if own { Mode::OwnLadder } else { Mode::Shared }
             }
         };
@@ -220,7 +251,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         } else {
             self.state.ladder.by_rate.get(usize::from(self.cursor.rate_number)).copied().unwrap_or(0)
         };
-        (self.cursor.tier, self.cursor.room) = tier_at(&version.energy.ladder, &self.state.ladder.allowances, used);
+        (self.cursor.tier, self.cursor.room) = tier_at(&version.energy.ladder, self.state.terms(), used);
     }
 
     /// Adds energy to the list of changes of rate.

@@ -64,6 +64,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             next_utc_s: at_utc_s,
             period_from_utc_s,
             period_to_utc_s,
+            month_of_year: month_of_year(compiled, period_to_utc_s)?,
             energy: 0,
             books: Vec::new(),
             ladder: ladder(compiled, opening)?,
@@ -182,12 +183,23 @@ pub(crate) fn month_of(day: i64) -> Option<i64> {
     Some(i64::from(date.year()).saturating_mul(YEAR_MONTHS).saturating_add(i64::from(date.month0())))
 }
 
+/// Month of the last day before an instant; 0 is January.
+pub(super) fn month_of_year(tariff: &CompiledTariff, period_to_utc_s: i64) -> Result<u8, UsageError> {
+    let month = month_of(tariff.zone.day(period_to_utc_s.saturating_sub(1)));
+    month
+        .and_then(|month| u8::try_from(month.rem_euclid(YEAR_MONTHS)).ok())
+        .ok_or(UsageError::BeyondCalendar { at_utc_s: period_to_utc_s })
+}
+
 /// What a state must be like so that pricing can rely on it.
 fn check(tariff: &CompiledTariff, state: &RunningState) -> Result<(), &'static str> {
     let most = MAX_PERIOD_KWH.saturating_mul(1_000_000);
     let possible = |energy: i64| (0..=most.saturating_mul(YEAR_MONTHS)).contains(&energy);
     if tariff.billing_period(state.period_from_utc_s) != Some((state.period_from_utc_s, state.period_to_utc_s)) {
         return Err("its billing period is not one of the tariff");
+    }
+    if month_of_year(tariff, state.period_to_utc_s) != Ok(state.month_of_year) {
+        return Err("its month is not that of its billing period");
     }
     let inside = state.period_from_utc_s..=state.period_to_utc_s;
     if !inside.contains(&state.bill_from_utc_s)
@@ -221,7 +233,7 @@ fn check(tariff: &CompiledTariff, state: &RunningState) -> Result<(), &'static s
         if !book.segments.iter().all(|(rate, energy)| known(*rate) && possible(*energy)) {
             return Err("a list of changes of rate is out of range");
         }
-        if !book.segments.is_empty() && listed != book.cells.iter().fold(0, |sum, cell| sum.saturating_add(*cell)) {
+        if !book.segments.is_empty() && listed != book.cells.iter().fold(0_i64, |sum, cell| sum.saturating_add(*cell)) {
             return Err("a list of changes of rate does not sum to its book");
         }
     }

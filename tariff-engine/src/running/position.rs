@@ -1,6 +1,7 @@
 //! Where an account stands: its tier, and what the next kWh costs.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 use rust_decimal::Decimal;
@@ -9,11 +10,11 @@ use serde::Serialize;
 use super::RunningBill;
 use super::energy::{known_limit, tier_at};
 use crate::bill::{Peaks, PeriodInputs, limits_now, price_decimal};
-use crate::compile::{CompiledTariff, LadderKind};
+use crate::compile::{CompiledEnergy, CompiledTariff, LadderKind};
 use crate::decimal_text;
 use crate::exact::Energy;
 use crate::tariff::Scope;
-use crate::usage::UsageError;
+use crate::usage::{UsageError, UsagePolicy};
 
 /// The place in the ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,12 +61,8 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
     /// # Errors
     /// [`UsageError::UnknownRate`], or [`UsageError::Missing`] where limits per kW need an input.
     pub fn marginal_price(&self, rate: &str, inputs: &PeriodInputs) -> Result<MarginalPrice, UsageError> {
-        let place = usize::from(self.state.version);
-        let at_utc_s = self.state.next_utc_s;
-        let unknown = || UsageError::UnknownRate { rate: rate.to_string(), at_utc_s };
-        let rate_place = self.rate_place(place, rate).ok_or_else(unknown)?;
+        let (rate_place, energy) = self.present_rate(rate)?;
         let (tier, position) = self.position_of(rate_place, inputs)?;
-        let energy = &self.version(place)?.energy;
         let cell = rate_place.saturating_mul(energy.tiers).saturating_add(tier);
         let price = energy.prices.get(cell).copied().unwrap_or_default();
         Ok(MarginalPrice { rate: rate.to_string(), price_per_kwh: price_decimal(price), position })
@@ -100,13 +97,12 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let used = self.ladder_used(rate_place)?;
         let provisional = matches!(ladder.kind, LadderKind::Deferred(_));
         let (tier, room) = if provisional {
-            let peaks = Peaks::of(self.tariff.borrow(), &self.state, inputs)?;
-            let limits = limits_now(peaks, version, self.state.period_to_utc_s)?;
+            let limits = self.limits_ahead(inputs)?;
             let tier = limits.iter().position(|limit| used < *limit).unwrap_or(limits.len());
             (tier, limits.get(tier).map(|limit| limit.saturating_sub(used)))
         } else {
-            let (tier, room) = tier_at(ladder, &self.state.ladder.allowances, used);
-            (tier, known_limit(ladder, &self.state.ladder.allowances, tier).map(|_| room))
+            let (tier, room) = tier_at(ladder, self.state.terms(), used);
+            (tier, known_limit(ladder, self.state.terms(), tier).map(|_| room))
         };
         let position = Position {
             tier: super::energy::number(tier.saturating_add(1)),
@@ -116,5 +112,35 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             provisional,
         };
         Ok((tier, position))
+    }
+}
+
+impl<T: Borrow<CompiledTariff>> RunningBill<T> {
+    /// The place of a rate in the version in force at the last usage, and that version's energy prices.
+    pub(crate) fn present_rate(&self, rate: &str) -> Result<(usize, &CompiledEnergy), UsageError> {
+        let place = usize::from(self.state.version);
+        let at_utc_s = self.state.next_utc_s;
+        let unknown = || UsageError::UnknownRate { rate: rate.to_string(), at_utc_s };
+        Ok((self.rate_place(place, rate).ok_or_else(unknown)?, &self.version(place)?.energy))
+    }
+
+    /// Upper ends of the tiers as they are now, 10⁻⁶ kWh.
+    pub(crate) fn limits_ahead(&self, inputs: &PeriodInputs) -> Result<Vec<i64>, UsageError> {
+        let version = self.version(usize::from(self.state.version))?;
+        let ladder = &version.energy.ladder;
+        if let LadderKind::Deferred(_) = ladder.kind {
+            let peaks = Peaks::of(self.tariff.borrow(), &self.state, inputs)?;
+            return limits_now(peaks, version, self.state.period_to_utc_s);
+        }
+        Ok((0..version.energy.tiers).filter_map(|tier| known_limit(ladder, self.state.terms(), tier)).collect())
+    }
+
+    /// A copy that borrows the tariff.
+    pub(crate) fn copy(&self) -> RunningBill<&CompiledTariff> {
+        RunningBill { tariff: self.tariff.borrow(), state: self.state.clone(), cursor: super::Cursor::new() }
+    }
+
+    pub(crate) const fn policy_mut(&mut self) -> &mut UsagePolicy {
+        &mut self.state.policy
     }
 }

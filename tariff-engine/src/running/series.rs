@@ -5,6 +5,7 @@ use core::borrow::Borrow;
 use super::demand::mean_power;
 use super::energy::MAX_ENERGY;
 use super::{Cursor, Mode, RunningBill};
+use crate::bill::{Bill, PeriodInputs};
 use crate::compile::CompiledTariff;
 use crate::exact::Energy;
 use crate::usage::{Interval, Series, UsageError};
@@ -25,6 +26,37 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             self.cursor = Cursor::new();
         }
         result
+    }
+
+    /// Adds a series of any length and settles each billing period that it completes.
+    ///
+    /// The same inputs serve all periods. The last period is settled too, where the series ends with it.
+    ///
+    /// # Errors
+    /// [`UsageError`]. Periods that were settled before stay settled; the period of the error is as it was at its beginning.
+    pub fn run_series(
+        &mut self,
+        series: &Series<'_>,
+        inputs: &PeriodInputs,
+        mut take: impl FnMut(Bill),
+    ) -> Result<(), UsageError> {
+        let step_s = i64::from(series.step_s);
+        let mut start_utc_s = series.start_utc_s;
+        let mut rest = series.energies;
+        while !rest.is_empty() {
+            let (_, period_to_utc_s) = self.period_utc_s();
+            let left_s = period_to_utc_s.saturating_sub(start_utc_s);
+            let fitting = left_s.checked_div(step_s).and_then(|steps| usize::try_from(steps).ok()).unwrap_or(0);
+            // Where none fits, pushing the next one tells why.
+            let (period, others) = rest.split_at_checked(fitting.max(1)).unwrap_or((rest, &[]));
+            self.push_series(&Series { start_utc_s, step_s: series.step_s, energies: period })?;
+            start_utc_s = self.next_utc_s();
+            rest = others;
+            if start_utc_s == period_to_utc_s {
+                take(self.settle(inputs)?);
+            }
+        }
+        Ok(())
     }
 
     fn push_each(&mut self, series: &Series<'_>) -> Result<(), UsageError> {

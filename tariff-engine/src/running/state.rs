@@ -71,6 +71,8 @@ pub struct RunningState {
     /// Billing period of the present bill.
     pub(crate) period_from_utc_s: i64,
     pub(crate) period_to_utc_s: i64,
+    /// Month of the billing period's last day; 0 is January.
+    pub(crate) month_of_year: u8,
     /// Energy of the present bill, 10⁻⁶ kWh.
     pub(crate) energy: i64,
     pub(crate) books: Vec<Book>,

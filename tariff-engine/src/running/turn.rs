@@ -1,11 +1,12 @@
 //! From one billing period to the next.
 
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 use chrono::Datelike;
 
+use super::RunningBill;
 use super::state::{Peak, PeriodPeak};
-use super::{RunningBill, month_of};
 use crate::bill::{Peaks, PeriodInputs};
 use crate::calendar::date::date_of;
 use crate::compile::CompiledTariff;
@@ -23,64 +24,66 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         self.state.books.iter().any(|book| book.start.is_some())
     }
 
-    /// Forgets the settled period and begins the next one. What can fail comes first.
+    /// Forgets the settled period and begins the next one. `counted` is what counts towards an annual minimum.
     pub(crate) fn turn_page(&mut self, inputs: &PeriodInputs, counted: &Amount) -> Result<(), UsageError> {
-        let to_utc_s = self.state.period_to_utc_s;
-        let beyond = UsageError::BeyondCalendar { at_utc_s: to_utc_s };
-        let tariff = self.tariff.borrow();
-        let (_, next_to_utc_s) = tariff.billing_period(to_utc_s).ok_or(beyond.clone())?;
-        let month = month_of(tariff.zone.day(to_utc_s.saturating_sub(1))).ok_or(beyond.clone())?;
-        let year = date_of(tariff.zone.day(to_utc_s)).map(|date| date.year()).ok_or(beyond)?;
-        let mut billed = if year == self.state.year.year { self.state.year.billed.clone() } else { Amount::ZERO };
-        if year == self.state.year.year {
-            billed.add(counted)?;
-        }
         let before = self.state.clone();
-        if let Err(error) = self.keep_peaks(inputs, month).and_then(|()| self.next_book(to_utc_s)) {
+        let result = self
+            .keep_peaks(inputs)
+            .and_then(|()| self.state.year.billed.add(counted).map_err(UsageError::from))
+            .and_then(|()| self.begin_period());
+        if result.is_err() {
             self.state = before;
-            return Err(error);
         }
-        self.state.year.year = year;
-        self.state.year.billed = billed;
-        self.state.bill_from_utc_s = to_utc_s;
-        self.state.next_utc_s = to_utc_s;
-        self.state.period_from_utc_s = to_utc_s;
-        self.state.period_to_utc_s = next_to_utc_s;
-        self.state.energy = 0;
-        self.state.estimated_order = false;
-        self.state.demand.peaks.fill(Peak::default());
-        let today = self.tariff.borrow().zone.day(to_utc_s);
-        self.state.day_flags.retain(|(day, _)| *day >= today);
-        self.cursor.to_utc_s = i64::MIN;
-        Ok(())
+        result
     }
 
     /// Remembers the peaks that ratchets will ask for.
-    fn keep_peaks(&mut self, inputs: &PeriodInputs, month: i64) -> Result<(), UsageError> {
+    fn keep_peaks(&mut self, inputs: &PeriodInputs) -> Result<(), UsageError> {
         let tariff = self.tariff.borrow();
-        let period_months = i64::from(tariff.billing.months);
-        let peaks = Peaks { tariff, state: &self.state, inputs, month, period_months };
-        let mut kept = alloc::vec::Vec::new();
+        let peaks = Peaks::of(tariff, &self.state, inputs)?;
+        let mut kept = Vec::new();
         let last = tariff.version_at(self.state.period_to_utc_s.saturating_sub(1));
         for charge in last.map_or(&[][..], |version| &version.demand) {
             if let Some(ratchet) = &charge.ratchet {
-                kept.push(PeriodPeak { charge: charge.name, month, power: peaks.source(ratchet)? });
+                let power = peaks.source(ratchet)?;
+                kept.push(PeriodPeak { charge: charge.name, month: peaks.month, power });
             }
         }
-        let reach = i64::from(MAX_LOOKBACK).saturating_mul(period_months);
+        let (month, reach) = (peaks.month, i64::from(MAX_LOOKBACK).saturating_mul(peaks.period_months));
         self.state.demand.history.retain(|peak| month.saturating_sub(peak.month) < reach);
         self.state.demand.history.extend(kept);
         self.state.demand.known_periods = self.state.demand.known_periods.saturating_add(1);
         Ok(())
     }
 
-    /// Closes the books and opens that of the version in force, or of the last one where the tariff ends.
-    fn next_book(&mut self, at_utc_s: i64) -> Result<(), UsageError> {
-        let place = self.tariff.borrow().version_index(at_utc_s).unwrap_or(usize::from(self.state.version));
+    /// Begins the next billing period. After an error the state is unusable, so the callers drop or restore it.
+    pub(crate) fn begin_period(&mut self) -> Result<(), UsageError> {
+        let at_utc_s = self.state.period_to_utc_s;
+        let tariff = self.tariff.borrow();
+        let beyond = || UsageError::BeyondCalendar { at_utc_s };
+        let (_, next_to_utc_s) = tariff.billing_period(at_utc_s).ok_or_else(beyond)?;
+        let today = tariff.zone.day(at_utc_s);
+        let year = date_of(today).map(|date| date.year()).ok_or_else(beyond)?;
+        // Where the tariff ends, its last version keeps the book until usage is refused.
+        let place = tariff.version_index(at_utc_s).unwrap_or(usize::from(self.state.version));
+        self.state.month_of_year = super::open::month_of_year(tariff, next_to_utc_s)?;
         self.open_book(place, at_utc_s)?;
         let last = self.state.books.pop();
         self.state.books.clear();
         self.state.books.extend(last);
+        if year != self.state.year.year {
+            self.state.year.year = year;
+            self.state.year.billed = Amount::ZERO;
+        }
+        self.state.bill_from_utc_s = at_utc_s;
+        self.state.next_utc_s = at_utc_s;
+        self.state.period_from_utc_s = at_utc_s;
+        self.state.period_to_utc_s = next_to_utc_s;
+        self.state.energy = 0;
+        self.state.estimated_order = false;
+        self.state.demand.peaks.fill(Peak::default());
+        self.state.day_flags.retain(|(day, _)| *day >= today);
+        self.cursor.to_utc_s = i64::MIN;
         Ok(())
     }
 }

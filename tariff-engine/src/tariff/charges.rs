@@ -51,9 +51,9 @@ pub struct OverContract {
 pub struct FixedCharge {
     /// Name.
     pub name: String,
-    /// Price per day or month.
+    /// Price per day, month or year.
     pub price: Number,
-    /// Day or month.
+    /// Day, month or year.
     pub per: FixedPer,
     /// Which days a daily price counts.
     #[serde(default)]
@@ -68,6 +68,8 @@ pub enum FixedPer {
     Day,
     /// Each month of the billing period; a part of a period pays its share by days.
     Month,
+    /// A twelfth for each month of the billing period; a part of a period pays its share by days.
+    Year,
 }
 
 /// Which days a daily price counts.

@@ -107,12 +107,26 @@ pub struct Ladder {
     pub scope: Scope,
     /// Upper ends of all tiers but the last, which is open.
     pub limits: Vec<Limit>,
+    /// Other limits, as many, in some months: those of the billing period's last day. Only where the ladder is reset with the
+    /// billing period.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seasonal: Vec<SeasonalLimits>,
     /// Shifts of the limits that an account may have, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowances: Vec<Allowance>,
     /// The demand charge whose billing demand multiplies `kwh_per_kw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<String>,
+}
+
+/// Limits that hold in some months.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeasonalLimits {
+    /// Months, 1 to 12.
+    pub months: Vec<u32>,
+    /// Upper ends of all tiers but the last.
+    pub limits: Vec<Limit>,
 }
 
 /// When a ladder starts again.

@@ -19,7 +19,7 @@ pub use charges::{
     PowerFactorStep, RoundingPolicy, Tax,
 };
 pub use demand::{DemandCharge, DemandRate, DemandTier, Ratchet};
-pub use energy::{Allowance, Component, EnergyCharge, Ladder, Limit, Period, Rate, Reset, Scope};
+pub use energy::{Allowance, Component, EnergyCharge, Ladder, Limit, Period, Rate, Reset, Scope, SeasonalLimits};
 
 use crate::compile::{CompileError, CompiledTariff};
 

@@ -4,8 +4,7 @@ pub mod problem;
 pub mod views;
 
 use crate::{
-    amount,
-    console,
+    amount, console,
     station::Station,
     store::{books::SellError, read},
 };
@@ -34,6 +33,7 @@ pub fn router(station: Arc<Station>) -> Router {
         .route("/", get(page))
         .route("/assets/live.css", get(|| asset("text/css; charset=utf-8", include_str!("../../assets/live.css"))))
         .route("/assets/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("../../assets/live.js"))))
+        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
         .route("/api/live", get(live))
         .route("/api/meters", get(meters))
         .route("/api/accounts/{id}", get(account))
@@ -89,17 +89,21 @@ async fn page(
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let lang = console::Lang::choose(query.lang.as_deref(), accepted);
     let rows = read::meters(&station.store).await?;
-    let counts = counts(&station, &rows);
-    console::page(&station.site, &rows, &counts, lang, station.scale()).map(Html).map_err(|error| Problem::store(&error))
+    let counts = counts(&station, &rows, read::sales_count(&station.store).await?);
+    console::page(&station.site, &rows, &counts, lang, station.scale())
+        .map(Html)
+        .map_err(|error| Problem::store(&error))
 }
 
 /// The numbers in the page's head, by code.
 pub type Counts = BTreeMap<&'static str, i64>;
 
-fn counts(station: &Station, rows: &[read::MeterRow]) -> Counts {
+fn counts(station: &Station, rows: &[read::MeterRow], sales: i64) -> Counts {
     let scale = station.scale();
     let tiles: Vec<TileView> = rows.iter().filter_map(|row| TileView::new(row, scale)).collect();
-    let with = |check: &dyn Fn(&TileView) -> bool| tiles.iter().filter(|tile| check(tile)).count().try_into().unwrap_or(i64::MAX);
+    let with = |check: &dyn Fn(&TileView) -> bool| {
+        tiles.iter().filter(|tile| check(tile)).count().try_into().unwrap_or(i64::MAX)
+    };
     let totals = station.totals.snapshot();
     BTreeMap::from([
         ("meters", rows.len().try_into().unwrap_or(i64::MAX)),
@@ -111,7 +115,7 @@ fn counts(station: &Station, rows: &[read::MeterRow]) -> Counts {
         ("lost", with(&|tile| tile.link == "lost")),
         ("reads", totals.reads),
         ("lost_replies", totals.lost_replies),
-        ("sales", totals.purchase_frames),
+        ("sales", sales),
     ])
 }
 
@@ -127,7 +131,7 @@ async fn live(State(station): State<Arc<Station>>) -> Result<Json<Live>, Problem
     let scale = station.scale();
     Ok(Json(Live {
         local_time: crate::local_time::stamp(scale.now_utc_s, scale.utc_offset_min),
-        counts: counts(&station, &rows),
+        counts: counts(&station, &rows, read::sales_count(&station.store).await?),
         shops: rows.iter().filter_map(|row| TileView::new(row, scale)).collect(),
     }))
 }
@@ -179,26 +183,27 @@ async fn sell(
                 "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
             ))
         })?;
-    let request: SellRequest = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let request: SellRequest =
+        serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
     let places = station.site.settings.currency_places;
     let amount_minor = amount::parse_minor(&request.amount, places).ok_or_else(|| {
         Problem::refused(format!("`amount` is `{}`; expected a decimal with at most {places} places", request.amount))
     })?;
-    let id = station
-        .books
-        .sell(key, &body, request.account, amount_minor, &request.channel)
-        .await
-        .map_err(|error| match error {
-            SellError::OtherBody => Problem::new(
-                StatusCode::CONFLICT,
-                "key-used",
-                "Key used before",
-                "this `Idempotency-Key` was used for another request; nothing was sold now",
-            ),
-            SellError::NoAccount => Problem::not_found(format!("there is no open account {}", request.account)),
-            SellError::Refused(reason) => Problem::refused(reason),
-            SellError::Store(error) => Problem::store(&error),
+    let id =
+        station.books.sell(key, &body, request.account, amount_minor, &request.channel).await.map_err(|error| {
+            match error {
+                SellError::OtherBody => Problem::new(
+                    StatusCode::CONFLICT,
+                    "key-used",
+                    "Key used before",
+                    "this `Idempotency-Key` was used for another request; nothing was sold now",
+                ),
+                SellError::NoAccount => Problem::not_found(format!("there is no open account {}", request.account)),
+                SellError::Refused(reason) => Problem::refused(reason),
+                SellError::Store(error) => Problem::store(&error),
+            }
         })?;
-    let row = read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
+    let row =
+        read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
     Ok((StatusCode::ACCEPTED, Json(SaleView::new(&row, station.scale()))))
 }

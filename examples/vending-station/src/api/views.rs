@@ -1,7 +1,7 @@
 //! What the JSON calls show. Amounts and energies are decimal strings, so that no reader loses a digit.
 
 use crate::{
-    amount::{centi, minor, milli},
+    amount::{centi, milli, minor},
     local_time,
     store::read::{EventRow, MeterRow, SaleRow},
 };

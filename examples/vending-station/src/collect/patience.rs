@@ -58,7 +58,11 @@ impl Patience {
     /// World seconds after which a status is stale: a poll and its repetition, both late.
     pub fn stale_after_s(&self) -> i64 {
         let polls = i64::try_from(self.status_every_us().saturating_mul(4) / 1_000_000).unwrap_or(i64::MAX);
-        if self.clock.speed() == 1 { crate::store::read::STALE_AFTER_S } else { polls.max(crate::store::read::STALE_AFTER_S) }
+        if self.clock.speed() == 1 {
+            crate::store::read::STALE_AFTER_S
+        } else {
+            polls.max(crate::store::read::STALE_AFTER_S)
+        }
     }
 
     /// World time after which a silent meter has lost contact, µs.

@@ -1,13 +1,53 @@
 //! From a realtime block to a reading of the core: units change here and nowhere else.
 
 use crate::{local_time, store::books::Poll};
-use meter_protocol::acrel::{Line, Profile, Realtime, Unsettled};
+use meter_protocol::{
+    acrel::{
+        Line, Profile, Realtime, Unsettled,
+        fields::{clock_four_rate, realtime},
+    },
+    plan::{self, Limits, LineTiming, PlanError, Read, Scratch},
+    session::LineConfig,
+};
 use prepay_core::{
     id::{AccountId, MeterNumber},
     money::Money,
     reading::{Force, MeterFlags, MeterReading, Rates, Registers, TooManyRates},
     time::Now,
 };
+
+/// How long a meter takes to begin a reply, for weighing reads against each other.
+const TURNAROUND_US: u32 = 35_000;
+
+/// A status that can't be read in one piece.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusReadError {
+    /// The planner refuses.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Balance, purchase count and rate registers have to come from one frame.
+    #[error("a status takes {reads} reads on this line, but it has to be one frame")]
+    Split {
+        /// How many.
+        reads: usize,
+    },
+}
+
+/// The read that fetches a whole status with the least time on this line.
+///
+/// # Errors
+/// [`StatusReadError::Split`] where the meters take fewer registers at once than a status has.
+pub fn status_read(line: &LineConfig, profile: &Profile) -> Result<Read, StatusReadError> {
+    let known = [realtime::ALL, clock_four_rate::ALL];
+    let limits = Limits::new(profile.max_read_registers, &known);
+    let mut scratch = Scratch::new();
+    let timing = LineTiming::new(line.pace, TURNAROUND_US);
+    let plan = plan::plan(known.iter().copied().flatten(), &timing, &limits, &mut scratch)?;
+    match plan.reads() {
+        [only] => Ok(*only),
+        several => Err(StatusReadError::Split { reads: several.len() }),
+    }
+}
 
 /// A block that can't be billed.
 #[derive(Debug, thiserror::Error)]

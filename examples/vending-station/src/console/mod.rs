@@ -73,6 +73,7 @@ struct Count {
 }
 
 struct Legend {
+    code: &'static str,
     glyph: &'static str,
     word: &'static str,
 }
@@ -126,7 +127,7 @@ pub fn page(
         words: PageWords::of(lang),
         words_json: ScriptWords::of(lang, EVENTS).json(),
         counts: counts.collect(),
-        legend: legend.map(|state| Legend { glyph: state.1, word: pick(state.2, state.3) }).collect(),
+        legend: legend.map(|state| Legend { code: state.0, glyph: state.1, word: pick(state.2, state.3) }).collect(),
         buildings: buildings(site, rows, lang, scale),
     }
     .render()

@@ -82,10 +82,7 @@ impl PageWords {
             other_name: pick("中文", "English"),
             title: pick("Live", "实时监控"),
             legend: pick("Legend", "图例"),
-            gone: pick(
-                "The station does not answer. What you see is old.",
-                "售电站没有响应，页面数据已过期。",
-            ),
+            gone: pick("The station does not answer. What you see is old.", "售电站没有响应，页面数据已过期。"),
             close: pick("Close", "关闭"),
             amount: pick("Amount", "金额"),
             sell: pick("Sell credit", "售电"),
@@ -136,7 +133,11 @@ pub const LINK: [State; 4] = [
 const SALE: [(&str, &str, &str); 8] = [
     ("requested", "paid, waiting for the meter", "已收款，等待电表"),
     ("intended", "booked, on its way to the meter", "已记账，正在下发"),
-    ("unknown", "not yet known: the meter will be read. You may serve the next customer", "结果未知，将读表确认，可服务下一位"),
+    (
+        "unknown",
+        "not yet known: the meter will be read. You may serve the next customer",
+        "结果未知，将读表确认，可服务下一位",
+    ),
     ("applied", "credited", "已到账"),
     ("applied_by_count", "credited (by count only)", "已到账（按次数确认）"),
     ("quarantined", "held for an operator", "已隔离，待人工处理"),
@@ -181,7 +182,8 @@ impl ScriptWords {
             money: names(lang, &MONEY),
             supply: names(lang, &SUPPLY),
             link: names(lang, &LINK),
-            purse: [("meter", lang.pick("in the meter", "电表内")), ("station", lang.pick("at the station", "售电站"))].into(),
+            purse: [("meter", lang.pick("in the meter", "电表内")), ("station", lang.pick("at the station", "售电站"))]
+                .into(),
             sale: SALE.iter().map(|(code, en, zh)| (*code, lang.pick(en, zh))).collect(),
             event: events.iter().map(|(code, en, zh)| (*code, lang.pick(en, zh))).collect(),
             selling: lang.pick("Booking…", "正在记账…"),

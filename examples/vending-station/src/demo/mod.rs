@@ -2,14 +2,14 @@
 //!
 //! Station and fleet meet only on the wire and share only time. Each has its own file in the demonstration's folder.
 
+pub mod audit;
 mod customers;
 pub mod report;
 
 use crate::{
     api,
-    clock::WorldClock,
-    fleet::{BusPlan, Fleet, FleetError, FleetHandle, FleetOptions, FleetPlan, MeterPlan, Trade},
     collect::patience::Patience,
+    fleet::{BusPlan, Fleet, FleetError, FleetHandle, FleetOptions, FleetPlan, MeterPlan, Trade},
     pricing::{Pricing, PricingError},
     site::{
         self, Complaint, Site,
@@ -20,6 +20,10 @@ use crate::{
 };
 use meter_protocol::virtual_meter::{Faults, MeterOptions, Model};
 use report::Report;
+use serde::{
+    Deserialize,
+    de::{IntoDeserializer, value::StrDeserializer},
+};
 use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     path::{Path, PathBuf},
@@ -132,8 +136,8 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     let store = Store::open(&options.folder.join("station.sqlite")).await?;
     // The world goes on where it stopped; the station's clock must not have been ahead of it.
     let latest = crate::store::read::latest_utc_s(&store).await?;
-    let origin_ms = fleet.time_utc_ms().max(latest.saturating_mul(1000));
-    let clock = WorldClock::starting_at(origin_ms, options.speed);
+    let clock = fleet.clock(latest.saturating_mul(1000), options.speed);
+    let created = fleet.meters_created();
     let patience = Patience::new(clock, options.paced);
     let faults = Faults {
         lost_request_per_mille: LOST_REQUESTS_PER_MILLE,
@@ -143,8 +147,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     };
     let fleet_options =
         FleetOptions { paced: options.paced, faults, seed: options.seed, frame_life: patience.frame_life() };
-    let fleet_clock = fleet.clock(clock.utc_ms(), options.speed);
-    let fleet = fleet.serve(fleet_clock, fleet_options).await?;
+    let fleet = fleet.serve(clock, fleet_options).await?;
     for (gateway, address) in gateways_of(&site).into_iter().zip(fleet.addresses()) {
         site.gateways[gateway].address = address.to_string();
     }
@@ -152,7 +155,9 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     let station = Station::start(store, clock, options.paced).await?;
     let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(io(options.listen))?;
     let address = listener.local_addr().map_err(io(options.listen))?;
-    println!("{}: {} shops, {} meters", site.settings.name, site.tenants.len(), site.meters.len());
+    let (shops, meters) = (site.tenants.len(), site.meters.len());
+    let world = if created > 0 { format!("{created} of them new in the world") } else { "the world goes on".into() };
+    println!("{}: {shops} shops, {meters} meters ({world})", site.settings.name);
     println!("page: http://{address}  (ends {})", ends(options.duration));
     let app = api::router(station.clone());
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
@@ -175,7 +180,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     station.drain();
     drain(&station).await;
     station.close().await;
-    let report = report::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
+    let report = audit::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
     server.abort();
     fleet.shutdown().await?;
     finish(&report, options.report.as_deref())?;
@@ -284,7 +289,8 @@ fn fleet_plan(site: &Site, seed: u64) -> Result<FleetPlan, DemoError> {
                 model::Model::Ddsy1352 => Model::Ddsy1352,
             },
             trade,
-            rated_w: u16::try_from(meter.peak_w).map_err(|_| unplayable(format!("peak_w {} is too high", meter.peak_w)))?,
+            rated_w: u16::try_from(meter.peak_w)
+                .map_err(|_| unplayable(format!("peak_w {} is too high", meter.peak_w)))?,
             prepaid: tenant.is_some_and(|tenant| tenant.purse == Purse::Meter),
             price_hint_per_kwh: price_hint,
             alarm_1_hint_cents: tenant.and_then(|tenant| u32::try_from(tenant.alarm_1_minor).ok()).unwrap_or_default(),
@@ -300,16 +306,8 @@ fn fleet_plan(site: &Site, seed: u64) -> Result<FleetPlan, DemoError> {
     })
 }
 
+/// The trade that a word of the site file names.
 fn trade(word: &str) -> Option<Trade> {
-    Some(match word {
-        "restaurant" => Trade::Restaurant,
-        "supermarket" => Trade::Supermarket,
-        "clothes" => Trade::Clothes,
-        "cinema" => Trade::Cinema,
-        "office" => Trade::Office,
-        "cafe" => Trade::Cafe,
-        "gym" => Trade::Gym,
-        "common_services" => Trade::CommonServices,
-        _ => return None,
-    })
+    let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+    Trade::deserialize(word).ok()
 }

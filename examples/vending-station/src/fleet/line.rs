@@ -7,10 +7,11 @@ use meter_protocol::virtual_meter::{Delivery, Exchange, VirtualBus, VirtualMeter
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::FleetError;
 use super::stats::SharedStats;
 use super::trade::{SLOT_MS, Shop};
 use super::world::Store;
-use super::{FleetClock, FleetError};
+use crate::clock::WorldClock;
 
 /// Requests that may wait for a line.
 const QUEUE_MAX: usize = 32;
@@ -45,7 +46,7 @@ pub(super) struct BusLine {
     bus: VirtualBus,
     /// In the order of the bus's meters.
     households: Vec<Household>,
-    clock: FleetClock,
+    clock: WorldClock,
     store: Store,
     /// Half of the life of a frame: once for waiting, once for the reply.
     half_life: Duration,
@@ -57,7 +58,7 @@ impl BusLine {
     pub(super) fn new(
         bus: VirtualBus,
         households: Vec<Household>,
-        clock: FleetClock,
+        clock: WorldClock,
         store: Store,
         frame_life: Duration,
         stats: SharedStats,
@@ -89,7 +90,7 @@ impl BusLine {
 
     async fn exchange(&mut self, order: Order) -> Result<(), FleetError> {
         let begun = Instant::now();
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.utc_ms();
         self.stats.request();
         self.follow_shops(&order.frame, now_ms);
         let faults_before = *self.bus.fault_counts();

@@ -3,7 +3,7 @@
 //! Each bus has a gateway that passes RTU frames, as a serial server does: bytes in, bytes out. Behind it are
 //! meters from `meter_protocol::virtual_meter` and shops that draw power. The fleet keeps every meter's whole state
 //! in its own file and commits it before a reply leaves; the station never reads that file and the fleet never
-//! reads the station's. What both share is time, and that is all: a [`FleetClock`] given from outside.
+//! reads the station's. What both share is time, and that is all: a [`WorldClock`] given from outside.
 //!
 //! ```text
 //! let fleet = Fleet::open(path, plan).await?;
@@ -13,7 +13,6 @@
 //! handle.shutdown().await?;
 //! ```
 
-mod clock;
 mod creation;
 mod error;
 mod gateway;
@@ -37,7 +36,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub(crate) use clock::FleetClock;
+use crate::clock::WorldClock;
+
 pub(crate) use error::FleetError;
 pub(crate) use plan::{BusPlan, FleetPlan, MeterPlan};
 pub(crate) use stats::FleetStats;
@@ -152,6 +152,7 @@ impl Fleet {
     }
 
     /// Gives the world file back without serving it.
+    #[cfg(test)]
     pub(crate) async fn close(self) -> Result<(), FleetError> {
         self.world.close().await
     }
@@ -167,15 +168,15 @@ impl Fleet {
     }
 
     /// A clock that goes on where the world stopped, or at `origin_ms` if that is later.
-    pub(crate) fn clock(&self, origin_ms: i64, speed: u32) -> FleetClock {
-        FleetClock::new(origin_ms.max(self.time_utc_ms()), speed)
+    pub(crate) fn clock(&self, origin_ms: i64, speed: u32) -> WorldClock {
+        WorldClock::starting_at(origin_ms.max(self.time_utc_ms()), speed)
     }
 
     /// Opens the gateways and lets the meters live by `clock`.
     ///
     /// It is an error if the clock is behind the world, or an address can't be listened on.
-    pub(crate) async fn serve(self, clock: FleetClock, options: FleetOptions) -> Result<FleetHandle, FleetError> {
-        let (now_ms, world_ms) = (clock.now_ms(), self.time_utc_ms());
+    pub(crate) async fn serve(self, clock: WorldClock, options: FleetOptions) -> Result<FleetHandle, FleetError> {
+        let (now_ms, world_ms) = (clock.utc_ms(), self.time_utc_ms());
         if now_ms < world_ms {
             return Err(FleetError::ClockBehind { now_ms, world_ms });
         }
@@ -242,7 +243,7 @@ fn encoded(number: &str, meter: &VirtualMeter) -> Result<String, FleetError> {
 #[derive(Debug)]
 pub(crate) struct FleetHandle {
     addresses: Vec<SocketAddr>,
-    clock: FleetClock,
+    clock: WorldClock,
     store: Store,
     writer: JoinHandle<Result<(), FleetError>>,
     stop: watch::Sender<bool>,
@@ -272,7 +273,7 @@ impl FleetHandle {
             let ended = ended.unwrap_or_else(|e| Err(FleetError::StoreStopped { reason: e.to_string() }));
             first_error = first_error.and(ended);
         }
-        let kept = self.store.keep_time(self.clock.now_ms()).await;
+        let kept = self.store.keep_time(self.clock.utc_ms()).await;
         drop(self.store);
         let written = self.writer.await.unwrap_or_else(|e| Err(FleetError::StoreStopped { reason: e.to_string() }));
         // The writer knows best why nothing could be stored.

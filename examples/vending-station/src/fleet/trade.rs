@@ -30,6 +30,7 @@ pub(crate) enum Trade {
 
 impl Trade {
     /// Every trade.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 8] = [
         Self::Restaurant,
         Self::Supermarket,

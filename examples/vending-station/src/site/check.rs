@@ -99,7 +99,8 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
     let mut tariff_codes = Codes::default();
     let tariffs = tariffs(raw, rows("tariff"), &mut tariff_codes, complaints);
     let mut tenant_codes = Codes::default();
-    let known = ["code", "name", "trade", "building", "floor", "tariff", "purse", "alarm_1", "alarm_2", "opening_credit"];
+    let known =
+        ["code", "name", "trade", "building", "floor", "tariff", "purse", "alarm_1", "alarm_2", "opening_credit"];
     let tenants = each(rows("tenant"), &known, complaints, |reader| {
         tenant(reader, &mut tenant_codes, &building_codes, &tariff_codes, places)
     });
@@ -121,7 +122,10 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
             if count > METERS_PER_BUS {
                 warnings.push(Complaint {
                     place: bus_codes.0[&bus.code].clone(),
-                    reason: format!("bus `{}` has {count} meters, more than the {METERS_PER_BUS} that RS-485 counts on", bus.code),
+                    reason: format!(
+                        "bus `{}` has {count} meters, more than the {METERS_PER_BUS} that RS-485 counts on",
+                        bus.code
+                    ),
                 });
             }
         }
@@ -147,15 +151,8 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         complaints.push(Complaint { place, reason: format!("there must be one `site`, here are {}", rows.len()) });
         return None;
     };
-    let known = [
-        "name",
-        "currency",
-        "currency_places",
-        "utc_offset_min",
-        "price_places",
-        "equal_count",
-        "rate_codes_from_one",
-    ];
+    let known =
+        ["name", "currency", "currency_places", "utc_offset_min", "price_places", "equal_count", "rate_codes_from_one"];
     let mut reader = Reader::new(row, &known, complaints);
     let name = reader.text("name", NAME_CHARS_MAX);
     let currency = reader.text("currency", 3).filter(|code| {
@@ -189,11 +186,8 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
             fits
         }),
     };
-    let words = [
-        ("acknowledged", EqualCount::Acknowledged),
-        ("refused", EqualCount::Refused),
-        ("adds", EqualCount::Adds),
-    ];
+    let words =
+        [("acknowledged", EqualCount::Acknowledged), ("refused", EqualCount::Refused), ("adds", EqualCount::Adds)];
     let equal_count = match reader.optional("equal_count") {
         None => Some(None),
         Some(_) => reader.choice("equal_count", &words).map(Some),
@@ -294,7 +288,10 @@ fn tenant(
         Some(_) => minor_units(reader, "opening_credit", places),
     };
     if purse == Some(Purse::Meter) && reader.optional("opening_credit").is_some() {
-        reader.complain("opening_credit", "`opening_credit` goes with the purse at the station; a meter tells its own".into());
+        reader.complain(
+            "opening_credit",
+            "`opening_credit` goes with the purse at the station; a meter tells its own".into(),
+        );
     }
     Some(Tenant {
         code,
@@ -355,15 +352,7 @@ fn meter(reader: &mut Reader<'_>, numbers: &mut Codes, buses: &Codes, tenants: &
         reader.complain("purpose", "a meter without `tenant` needs a `purpose`".into());
     }
     let peak_w = reader.parse_or("peak_w", "watts", 10_000);
-    Some(Meter {
-        number: number?,
-        bus: bus?,
-        unit: unit?,
-        model: model?,
-        tenant: tenant?,
-        purpose,
-        peak_w: peak_w?,
-    })
+    Some(Meter { number: number?, bus: bus?, unit: unit?, model: model?, tenant: tenant?, purpose, peak_w: peak_w? })
 }
 
 /// A shop has one meter here. Several meters on one account come with the account work.

@@ -156,10 +156,8 @@ fn toml_row(
                 continue;
             }
             other => {
-                complaints.push(Complaint {
-                    place,
-                    reason: format!("`{}` can't be {}", key.get_ref(), other.type_str()),
-                });
+                complaints
+                    .push(Complaint { place, reason: format!("`{}` can't be {}", key.get_ref(), other.type_str()) });
                 continue;
             }
         };

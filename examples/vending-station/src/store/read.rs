@@ -96,7 +96,8 @@ impl MeterRow {
 
     /// The code of the link's state.
     pub fn link(&self, now_utc_s: i64, stale_after_s: i64) -> &'static str {
-        let quarantined = self.shop.as_ref().and_then(|shop| shop.books.as_ref()).is_some_and(|books| books.quarantined);
+        let quarantined =
+            self.shop.as_ref().and_then(|shop| shop.books.as_ref()).is_some_and(|books| books.quarantined);
         if self.silent_since_utc_s.is_some() {
             "lost"
         } else if quarantined {
@@ -206,6 +207,12 @@ fn meter_row(row: &SqliteRow) -> Result<MeterRow, StoreError> {
 pub async fn sale(store: &Store, id: i64) -> Result<Option<SaleRow>, StoreError> {
     let row = sqlx::query("SELECT * FROM sale WHERE id = $1").bind(id).fetch_optional(store.readers()).await?;
     row.as_ref().map(sale_row).transpose()
+}
+
+/// How many sales were taken since the books began: their numbers are given without gaps.
+pub async fn sales_count(store: &Store) -> Result<i64, StoreError> {
+    let row = sqlx::query("SELECT coalesce(max(id), 0) AS n FROM sale").fetch_one(store.readers()).await?;
+    Ok(row.try_get("n")?)
 }
 
 /// The latest sales of an account, newest first.

@@ -53,10 +53,12 @@ pub async fn import(store: &Store, site: &Site) -> Result<Imported, ImportError>
     if let Some(stored) = load_in(&mut tx).await? {
         refuse_changes_under_money(&stored, site, any_account(&mut tx).await?)?;
     }
-    sqlx::query("INSERT INTO site (id, settings) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET settings = excluded.settings")
-        .bind(json(&site.settings)?)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO site (id, settings) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET settings = excluded.settings",
+    )
+    .bind(json(&site.settings)?)
+    .execute(&mut *tx)
+    .await?;
     for (position, building) in (0_i64..).zip(&site.buildings) {
         sqlx::query(
             "INSERT INTO building (code, position, name) VALUES ($1, $2, $3)
@@ -220,11 +222,7 @@ async fn load_in(tx: &mut Transaction<'_, Sqlite>) -> Result<Option<Site>, Store
     let buildings = map(&rows, |row| Ok(Building { code: row.try_get("code")?, name: row.try_get("name")? }))?;
     let rows = sqlx::query("SELECT code, building, address FROM gateway ORDER BY code").fetch_all(&mut **tx).await?;
     let gateways = map(&rows, |row| {
-        Ok(Gateway {
-            code: row.try_get("code")?,
-            building: row.try_get("building")?,
-            address: row.try_get("address")?,
-        })
+        Ok(Gateway { code: row.try_get("code")?, building: row.try_get("building")?, address: row.try_get("address")? })
     })?;
     let rows = sqlx::query("SELECT code, gateway, baud FROM bus ORDER BY code").fetch_all(&mut **tx).await?;
     let buses = map(&rows, |row| {
@@ -300,4 +298,3 @@ fn model_word(model: Model) -> &'static str {
         Model::Ddsy1352 => "DDSY1352-NK",
     }
 }
-

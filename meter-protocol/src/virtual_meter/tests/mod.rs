@@ -55,7 +55,7 @@ fn parameters(unit: u8, fields: &[(usize, &[u8])]) -> Vec<u8> {
     body.resize(67, 0);
     for (at, value) in fields {
         body[7 + at] = 1;
-        body[8 + at..8 + at + value.len()].copy_from_slice(value);
+        body[8 + at..8 + at + value.len()].clone_from_slice(value);
     }
     body
 }
@@ -65,7 +65,7 @@ fn load_settings(unit: u8, fields: &[(usize, &[u8])]) -> Vec<u8> {
     let mut body = vec![unit, 0x20, 4, 0, 0, 13, 26];
     body.resize(33, 0);
     for (at, value) in fields {
-        body[7 + at..7 + at + value.len()].copy_from_slice(value);
+        body[7 + at..7 + at + value.len()].clone_from_slice(value);
     }
     body
 }

@@ -301,9 +301,10 @@ fn echoes_and_foreign_frames_stand_in_front_of_the_whole_reply() {
         bus.add(meter(Model::Dtsy1352, 1, MeterOptions::default())).unwrap();
         for n in 0..50 {
             let exchange = bus.request(NOTED_MS + n, &poll);
-            let (front, reply) = exchange.deliveries[0].bytes.split_at(exchange.deliveries[0].bytes.len() - 101);
+            let bytes = &exchange.deliveries[0].bytes;
+            let (front, reply) = bytes.split_at_checked(bytes.len() - 101).unwrap();
             assert!(check_sum_is_good(reply) && reply[..3] == [1, 3, 96]);
-            let (heard, other) = front.split_at(front.len() - if foreign > 0 { 7 } else { 0 });
+            let (heard, other) = front.split_at_checked(front.len() - if foreign > 0 { 7 } else { 0 }).unwrap();
             assert!(poll.ends_with(heard) && (echo > 0) != heard.is_empty());
             assert!(other.is_empty() || (check_sum_is_good(other) && other[0] != 1));
         }

@@ -2,10 +2,10 @@
 
 use crate::store::{StoreError, from_json};
 use prepay_core::{
-    account::{Account, Event},
+    account::{Account, Event, Purse},
     id::AccountId,
-    ledger::{Entry, Ledger, ShardId},
-    money::Currency,
+    ledger::{AccountKey, AccountKind, Entry, Ledger, LedgerError, ShardId},
+    money::{Currency, Money},
 };
 use sqlx::{Row, SqlitePool};
 use std::collections::BTreeMap;
@@ -49,9 +49,20 @@ pub async fn load(pool: &SqlitePool, currency: Currency) -> Result<State, StoreE
     for account in accounts.values_mut() {
         account.restarted();
     }
-    let ledger = ledger(pool, currency).await?;
+    let mut ledger = ledger(pool, currency).await?;
+    for account in accounts.values() {
+        guard_purse(&mut ledger, account).map_err(|error| StoreError::damaged("account", account.id().0, error))?;
+    }
     let last_sale = sqlx::query("SELECT coalesce(max(id), 0) AS id FROM sale").fetch_one(pool).await?.try_get("id")?;
     Ok(State { accounts, ledger, last_event, last_sale })
+}
+
+/// With the purse in the meter, the customer's money at the station is only on its way: it is never overdrawn. Limits are no
+/// part of the journal and are set again after each start.
+pub(super) fn guard_purse(ledger: &mut Ledger, account: &Account) -> Result<(), LedgerError> {
+    let in_meter = account.terms().is_some_and(|terms| terms.purse == Purse::InMeter);
+    let purse = AccountKey::new(AccountKind::CustomerPurse, account.id().0);
+    if in_meter { ledger.set_overdraft_limit(purse, Some(Money::ZERO)) } else { Ok(()) }
 }
 
 /// Shows every stored event in order and returns the number of the last row.

@@ -11,7 +11,7 @@ use super::StoreError;
 use crate::clock::WorldClock;
 use prepay_core::{
     account::{Command, Effect},
-    id::{AccountId, MeterNumber},
+    id::{AccountId, MeterNumber, SaleId},
     reading::MeterReading,
     settlement::Pricer,
 };
@@ -52,6 +52,15 @@ pub struct Poll {
     pub settle: bool,
 }
 
+/// What may leave, if nothing has overtaken it.
+#[derive(Debug, Clone, Copy)]
+pub enum May {
+    /// This frame of this sale.
+    Send(SaleId, u8),
+    /// This version of a relay order.
+    Write(MeterNumber, u32),
+}
+
 /// A request to sell.
 #[derive(Debug, Clone)]
 struct Sell {
@@ -68,7 +77,7 @@ enum Job {
     Poll(Box<Poll>),
     Heard { meter: MeterNumber },
     Silent { meter: MeterNumber, account: Option<AccountId> },
-    MayWrite { account: AccountId, meter: MeterNumber, version: u32, answer: oneshot::Sender<bool> },
+    May { account: AccountId, what: May, answer: oneshot::Sender<bool> },
     Look { answer: oneshot::Sender<Box<State>> },
     Sweep,
     Flush { answer: oneshot::Sender<()> },
@@ -200,9 +209,9 @@ impl Books {
         self.tell(Job::Silent { meter, account }).await;
     }
 
-    /// Whether a relay order is still the newest: asked right before it is written.
-    pub async fn may_write(&self, account: AccountId, meter: MeterNumber, version: u32) -> bool {
-        self.ask(|answer| Job::MayWrite { account, meter, version, answer }).await.unwrap_or(false)
+    /// Whether something may still leave: asked right before it does. A writer that has stopped allows nothing.
+    pub async fn may(&self, account: AccountId, what: May) -> bool {
+        self.ask(|answer| Job::May { account, what, answer }).await.unwrap_or(false)
     }
 
     /// A copy of the state in memory, for audits.

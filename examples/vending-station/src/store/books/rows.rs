@@ -70,10 +70,7 @@ impl Rows {
 
     /// Writes everything in one transaction and waits until it is durable.
     pub(super) async fn write(self, pool: &SqlitePool, state: &State, currency: Currency) -> Result<(), StoreError> {
-        let nothing = self.events.is_empty()
-            && self.keys.is_empty()
-            && self.latest.is_empty()
-            && self.links.is_empty();
+        let nothing = self.events.is_empty() && self.keys.is_empty() && self.latest.is_empty() && self.links.is_empty();
         if nothing {
             return Ok(());
         }
@@ -184,7 +181,7 @@ async fn project_sale(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) 
         Fact::SaleUnknown { sale, .. } => (*sale, "unknown", false, true),
         Fact::SaleNotApplied { sale, .. } => (*sale, "intended", false, false),
         Fact::SaleApplied { sale, proof, .. } => {
-            let state = if matches!(proof, Proof::CountOnly { .. }) { "applied_by_count" } else { "applied" };
+            let state = if matches!(proof, Proof::CountOnly) { "applied_by_count" } else { "applied" };
             (*sale, state, true, false)
         }
         Fact::SaleVoided { sale, .. } => (*sale, "voided", true, false),
@@ -259,8 +256,8 @@ fn finding_word(finding: &Finding) -> &'static str {
         Finding::Force { .. } => "force",
         Finding::Relay { .. } => "relay",
         Finding::PrepaidFunction { .. } => "prepaid_function",
-        Finding::Registers { .. } => "registers",
         Finding::RatesAgainstTotal { .. } => "rates_against_total",
+        Finding::NoPrice => "no_price",
         _ => "other",
     }
 }

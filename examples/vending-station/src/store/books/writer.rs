@@ -1,13 +1,9 @@
 //! The one task that changes money.
 
-use super::{
-    BATCH_JOBS_MAX, BooksError, CHANNELS, Job, Poll, Routes, SellError, Sell, State,
-    load,
-    rows::Rows,
-};
+use super::{BATCH_JOBS_MAX, BooksError, CHANNELS, Job, May, Poll, Routes, Sell, SellError, State, load, rows::Rows};
 use crate::{clock::WorldClock, store::Store};
 use prepay_core::{
-    account::{Account, Command, Effect, Payment, Purse, Refusal},
+    account::{Account, Command, Effect, Fact, Payment, Purse, Refusal},
     id::{AccountId, ChannelId, MeterNumber, OperatorId, SaleId},
     ledger::{BodyHash, Key, KeyRecord, Keyed},
     money::{Currency, Money},
@@ -40,9 +36,12 @@ pub(super) struct Writer {
 
 /// What waits for the commit.
 enum After {
-    Command(Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>>, Result<(AccountId, Withheld<Vec<Effect>>), BooksError>),
+    Command(
+        Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>>,
+        Result<(AccountId, Withheld<Vec<Effect>>), BooksError>,
+    ),
     Sell(oneshot::Sender<Result<i64, SellError>>, Result<i64, SellError>, Option<(AccountId, Withheld<Vec<Effect>>)>),
-    MayWrite(oneshot::Sender<bool>, bool),
+    May(oneshot::Sender<bool>, bool),
     Look(oneshot::Sender<Box<State>>),
     Flush(oneshot::Sender<()>),
 }
@@ -123,9 +122,12 @@ impl Writer {
                     afters.push(After::Command(None, decided.map(|effects| (account, effects))));
                 }
             }
-            Job::MayWrite { account, meter, version, answer } => {
-                let may = self.state.accounts.get(&account).is_some_and(|account| account.may_write(meter, version));
-                afters.push(After::MayWrite(answer, may));
+            Job::May { account, what, answer } => {
+                let may = self.state.accounts.get(&account).is_some_and(|account| match what {
+                    May::Send(sale, frame) => account.may_send(sale, frame),
+                    May::Write(meter, version) => account.may_write(meter, version),
+                });
+                afters.push(After::May(answer, may));
             }
             Job::Look { answer } => afters.push(After::Look(answer)),
             Job::Sweep => {
@@ -155,6 +157,9 @@ impl Writer {
         }
         for event in &decision.events {
             account.apply(event).map_err(Refusal::from)?;
+            if let Fact::Opened { .. } = event.fact {
+                load::guard_purse(&mut self.state.ledger, account)?;
+            }
             self.state.last_event += 1;
             rows.event(self.state.last_event, event);
         }
@@ -178,11 +183,7 @@ impl Writer {
         afters.push(After::Command(None, decided.map(|effects| (account, effects))));
     }
 
-    async fn sell(
-        &mut self,
-        sell: &Sell,
-        rows: &mut Rows,
-    ) -> (Result<i64, SellError>, Option<Withheld<Vec<Effect>>>) {
+    async fn sell(&mut self, sell: &Sell, rows: &mut Rows) -> (Result<i64, SellError>, Option<Withheld<Vec<Effect>>>) {
         let key = Key::new("till", &sell.key);
         let prior = match rows.prior(self.store.writer(), &key).await {
             Ok(prior) => prior,
@@ -259,7 +260,7 @@ impl Writer {
                 }
                 let _ = answer.send(result);
             }
-            After::MayWrite(answer, may) => drop(answer.send(may && failure.is_none())),
+            After::May(answer, may) => drop(answer.send(may && failure.is_none())),
             After::Look(answer) => drop(answer.send(Box::new(self.state.clone()))),
             After::Flush(answer) => drop(answer.send(())),
         }

@@ -1,0 +1,240 @@
+//! Keeps its own accounts of what was paid, what the meter took and what stands, and compares.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::meter::{Author, CountRule, SimMeter};
+use super::report::Report;
+use crate::account::{Account, Event, Fact};
+use crate::ledger::{AccountKind, Entry, Ledger, ShardId, verify};
+use crate::money::Currency;
+use crate::reconcile;
+
+/// Cents by which the meter's rounding may blur what a stranger has hidden.
+const ROUNDING: i64 = 16;
+/// Cents within which two amounts can't be told apart: the stated tolerance of a sale's evidence and the rounding of two
+/// readings.
+const ALIKE: u32 = 6;
+/// Cents that may be used between the last poll and the look at the relay.
+const BETWEEN_POLLS: u64 = 50;
+
+/// What the station has said about a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Applied,
+    Voided,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sale {
+    amount: u32,
+    said: Option<Said>,
+    /// Already counted, or a stranger's twin.
+    flagged: bool,
+}
+
+/// Rules that stand, as people have set them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted {
+    pub(super) locked_out: bool,
+    pub(super) keep: bool,
+    pub(super) off: bool,
+    pub(super) shed: bool,
+    pub(super) friendly: bool,
+    pub(super) never_cut: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Auditor {
+    sales: BTreeMap<u64, Sale>,
+    /// Cents received over the counter.
+    paid: i64,
+    /// Somebody or something has written what the station did not mean.
+    pub(super) disturbed: bool,
+    pub(super) wanted: Wanted,
+    pub(super) at_station: bool,
+    newest_order: u32,
+    /// Cents that a stranger has written over the remaining amount: they may hide behind consumption.
+    pub(super) overwritten: i64,
+    /// A stranger has set the purchase count back: no register shows any more whether a sale arrived.
+    pub(super) count_lowered: bool,
+}
+
+impl Auditor {
+    pub(super) fn new(at_station: bool) -> Self {
+        Self { at_station, ..Self::default() }
+    }
+
+    pub(super) fn pays(&mut self, sale: u64, amount: u32) {
+        self.paid += i64::from(amount);
+        self.sales.insert(sale, Sale { amount, said: None, flagged: false });
+    }
+
+    pub(super) fn knows(&self, sale: u64) -> bool {
+        self.sales.contains_key(&sale)
+    }
+
+    /// Credit at the station is sold when it is paid.
+    pub(super) fn sold_at_station(&mut self, sale: u64) {
+        if let Some(known) = self.sales.get_mut(&sale) {
+            known.said = Some(Said::Applied);
+        }
+    }
+
+    /// Reads the stored events as they are committed.
+    pub(super) fn hear(&mut self, events: &[Event], meter: &SimMeter, report: &mut Report) {
+        for event in events {
+            match event.fact {
+                Fact::SaleApplied { sale, count, .. } => self.say(sale.0, Said::Applied, count, meter, report),
+                Fact::SaleVoided { sale, .. } => self.say(sale.0, Said::Voided, 0, meter, report),
+                Fact::MeterQuarantined { .. } => {
+                    report.quarantined += 1;
+                    if !self.disturbed && !has_wire_duplicate(meter) {
+                        report.false_quarantines += 1;
+                    }
+                }
+                // A meter's purse only ever rises by a sale; the few cents are the tolerance of a sale's evidence.
+                Fact::Settled(ref settled) if settled.in_meter && settled.booked.minor() < -4 => {
+                    report.ledger_imbalance += 1;
+                }
+                Fact::RelayDesired { version, .. } => self.newest_order = version,
+                Fact::CutVerified { autonomous: true, .. } => report.autonomous_cuts += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn say(&mut self, sale: u64, said: Said, count: u16, meter: &SimMeter, report: &mut Report) {
+        let Some(known) = self.sales.get_mut(&sale) else { return };
+        if known.said.is_some() {
+            report.wrong_verdicts += 1;
+        }
+        known.said = Some(said);
+        let amount = known.amount;
+        if said == Said::Applied && credited(meter, sale).is_empty() {
+            known.flagged = true;
+            // The frame says nothing about its author: an equal write of a stranger looks like ours.
+            let twin = |taken: &super::meter::Taken| {
+                let alike = taken.amount.abs_diff(amount) <= ALIKE;
+                taken.author == Author::Stranger && alike && taken.count == count
+            };
+            if meter.taken.iter().any(twin) {
+                report.indistinguishable += 1;
+            } else {
+                report.wrong_verdicts += 1;
+                report.lost_credits += 1;
+            }
+        }
+    }
+
+    /// A relay order goes out: only the newest may.
+    pub(super) fn order_written(&self, version: u32, report: &mut Report) {
+        report.supply_errors += u64::from(version != self.newest_order);
+    }
+
+    /// After everything has healed and every frame is dead.
+    pub(super) fn close(
+        &self,
+        account: &Account,
+        ledger: &Ledger,
+        journal: &[Entry],
+        meter: &SimMeter,
+        report: &mut Report,
+    ) {
+        let duplicates = has_wire_duplicate(meter);
+        for (sale, known) in &self.sales {
+            let transmissions = credited(meter, *sale);
+            if transmissions.len() > 1 {
+                let hidden = u64::from(self.count_lowered);
+                report.indistinguishable += hidden;
+                report.double_credits += 1 - hidden;
+            }
+            match known.said {
+                Some(Said::Voided) if !transmissions.is_empty() => report.wrong_verdicts += 1,
+                Some(Said::Applied) if transmissions.is_empty() && !known.flagged && !self.at_station => {
+                    report.wrong_verdicts += 1;
+                    report.lost_credits += 1;
+                }
+                None => report.unresolved += 1,
+                _ => {}
+            }
+        }
+        report.wire_duplicates += u64::from(duplicates);
+        self.check_books(account, ledger, journal, meter, report);
+    }
+
+    fn check_books(
+        &self,
+        account: &Account,
+        ledger: &Ledger,
+        journal: &[Entry],
+        meter: &SimMeter,
+        report: &mut Report,
+    ) {
+        // The auditor's own sums, straight from the journal's lines.
+        let mut sums: BTreeMap<(AccountKind, u64), i64> = BTreeMap::new();
+        for entry in journal.iter().filter(|entry| !matches!(entry.transfer.action.code(), 3 | 5)) {
+            let transfer = entry.transfer;
+            let minor = transfer.amount.minor();
+            *sums.entry((transfer.debit.kind, transfer.debit.owner)).or_default() -= minor;
+            *sums.entry((transfer.credit.kind, transfer.credit.owner)).or_default() += minor;
+        }
+        let sum = |kind, owner| sums.get(&(kind, owner)).copied().unwrap_or(0);
+        let applied = self.sales.values().filter(|sale| sale.said == Some(Said::Applied));
+        let applied: i64 = applied.map(|sale| i64::from(sale.amount)).sum();
+        let number = account.meters().first().map_or(0, |meter| meter.number().get());
+        let open_purse = self.at_station || sum(AccountKind::CustomerPurse, account.id().0) == self.paid - applied;
+        let meter_purse = self.at_station || sum(AccountKind::MeterPurse, number) == meter.remaining();
+        // This meter and the tariff have the same prices: nothing lags, but for credit from nowhere that hid behind
+        // consumption before anybody looked: a stranger's, or a doubled frame's on a meter that adds any count.
+        let lag = sum(AccountKind::PriceLag, 0);
+        let explained_lag = lag == 0
+            || has_wire_duplicate(meter)
+            || self.count_lowered
+            || (0..=self.overwritten + ROUNDING).contains(&-lag);
+        let right = open_purse
+            && meter_purse
+            && explained_lag
+            && sum(AccountKind::Cash, 1) == -self.paid
+            && ledger.trial_balance().balances()
+            && reconcile::with_ledger(account, ledger).is_ok_and(|found| found.is_empty())
+            && verify(Currency::CNY, ShardId(0), journal).is_ok_and(|head| head == ledger.head());
+        report.ledger_imbalance += u64::from(!right);
+    }
+
+    /// Whether the relay is what people and credit want; `credit` in cents as the auditor knows it.
+    pub(super) fn check_supply(&self, meter: &SimMeter, credit: i64, report: &mut Report) {
+        if self.at_station && credit.unsigned_abs() <= BETWEEN_POLLS {
+            return;
+        }
+        let Wanted { locked_out, keep, off, shed, friendly, never_cut } = self.wanted;
+        let may_cut = !never_cut;
+        let without = credit <= 0;
+        // Who must be dark, who must be lit; the rest is the meter's own business.
+        let dark = locked_out
+            || (!keep && may_cut && (off || shed))
+            || (!keep && may_cut && !friendly && self.at_station && without);
+        let lit = !dark && (keep || friendly || self.at_station || (never_cut && without));
+        let closed = meter.relay_closed();
+        let wrong = (dark && closed) || (lit && !closed) || (!dark && !lit && meter.force != (0, 0));
+        report.supply_errors += u64::from(wrong);
+    }
+}
+
+/// The transmissions by which the meter was credited for a sale.
+fn credited(meter: &SimMeter, sale: u64) -> BTreeSet<u64> {
+    let ours = meter.taken.iter().filter_map(|taken| match taken.author {
+        Author::Station { sale: of, transmission } if of == sale => Some(transmission),
+        _ => None,
+    });
+    ours.collect()
+}
+
+/// A frame that the line has doubled was added twice, by a meter that adds any count.
+fn has_wire_duplicate(meter: &SimMeter) -> bool {
+    let ours = |taken: &super::meter::Taken| match taken.author {
+        Author::Station { transmission, .. } => Some(transmission),
+        Author::Stranger => None,
+    };
+    let distinct: BTreeSet<_> = meter.taken.iter().filter_map(ours).collect();
+    meter.rule == CountRule::Adds && distinct.len() < meter.taken.iter().filter_map(ours).count()
+}

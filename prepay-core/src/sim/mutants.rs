@@ -1,0 +1,123 @@
+//! Broken cores, and what each of them breaks.
+
+use super::{Bend, Report};
+use crate::relay::Cause;
+
+/// A property that the auditor watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Property {
+    /// A verdict is what the meter did.
+    RightVerdict,
+    /// A sale is credited once.
+    CreditedOnce,
+    /// A sale that is closed as applied was credited.
+    CreditNotLost,
+    /// Every sale is closed when the links have healed.
+    Resolved,
+    /// A meter is quarantined only when somebody else was there.
+    QuarantineHasReason,
+    /// The relay is what people and credit want.
+    Supply,
+    /// The books balance and agree with account, payments and meter.
+    Books,
+}
+
+impl Property {
+    /// Every property.
+    pub const ALL: [Self; 7] = [
+        Self::RightVerdict,
+        Self::CreditedOnce,
+        Self::CreditNotLost,
+        Self::Resolved,
+        Self::QuarantineHasReason,
+        Self::Supply,
+        Self::Books,
+    ];
+
+    /// How often it was broken in a run.
+    #[must_use]
+    pub const fn broken(self, report: &Report) -> u64 {
+        match self {
+            Self::RightVerdict => report.wrong_verdicts,
+            Self::CreditedOnce => report.double_credits,
+            Self::CreditNotLost => report.lost_credits,
+            Self::Resolved => report.unresolved,
+            Self::QuarantineHasReason => report.false_quarantines,
+            Self::Supply => report.supply_errors,
+            Self::Books => report.ledger_imbalance,
+        }
+    }
+}
+
+/// A broken core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mutant {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The rule that is broken.
+    pub bend: Bend,
+    /// The property that it breaks first of all. Others may follow from it.
+    pub breaks: Property,
+}
+
+/// The mutant of this name.
+#[must_use]
+pub fn mutant(name: &str) -> Option<&'static Mutant> {
+    MUTANTS.iter().find(|mutant| mutant.name == name)
+}
+
+macro_rules! mutants {
+    ($($name:literal => $bend:expr; breaks $property:ident),* $(,)?) => {
+        &[$(Mutant { name: $name, bend: $bend, breaks: Property::$property }),*]
+    };
+}
+
+/// Every mutant. Two pairs of the precedence are missing because swapping them changes nothing that anybody can see:
+/// keep power and forced off never stand together, and forced off and load limit both write off.
+pub const MUTANTS: &[Mutant] = mutants! {
+    "not-applied-is-applied" => Bend::NotAppliedIsApplied; breaks CreditNotLost,
+    "applied-is-not-applied" => Bend::AppliedIsNotApplied; breaks RightVerdict,
+    "foreign-is-applied" => Bend::ForeignIsApplied; breaks CreditNotLost,
+    "foreign-is-not-applied" => Bend::ForeignIsNotApplied; breaks RightVerdict,
+    "unexplained-is-applied" => Bend::UnexplainedIsApplied; breaks CreditNotLost,
+    "count-back-is-applied" => Bend::CountBackIsApplied; breaks CreditNotLost,
+    "other-meter-ignored" => Bend::OtherMeterIgnored; breaks CreditNotLost,
+    "unknown-is-applied" => Bend::UnknownIsApplied; breaks CreditNotLost,
+    "unknown-is-not-applied" => Bend::UnknownIsNotApplied; breaks CreditedOnce,
+    "no-reply-is-failure" => Bend::NoReplyIsFailure; breaks RightVerdict,
+    "reply-is-success" => Bend::ReplyIsSuccess; breaks CreditNotLost,
+    "no-wrap" => Bend::NoWrap; breaks QuarantineHasReason,
+    "use-is-ignored" => Bend::UseIsIgnored; breaks QuarantineHasReason,
+    "void-without-fence" => Bend::VoidWithoutFence; breaks RightVerdict,
+    "resend-without-fence" => Bend::ResendWithoutFence; breaks CreditedOnce,
+    "fence-without-wait" => Bend::FenceWithoutWait; breaks RightVerdict,
+    "new-count-each-frame" => Bend::NewCountEachFrame; breaks CreditedOnce,
+    "foreign-write-ignored" => Bend::ForeignWriteIgnored; breaks RightVerdict,
+    "rise-ignored" => Bend::RiseIgnored; breaks Books,
+    "confirmed-unseen" => Bend::ConfirmedUnseen; breaks Supply,
+    "never-cut-is-cut" => Bend::NeverCutIsCut; breaks Supply,
+    "effects-leave-early" => Bend::EffectsLeaveEarly; breaks CreditedOnce,
+    "restart-sends-blindly" => Bend::RestartSendsBlindly; breaks CreditedOnce,
+    "payment-not-booked" => Bend::PaymentNotBooked; breaks Books,
+    "charge-not-booked" => Bend::ChargeNotBooked; breaks Books,
+    "superseded-is-written" => Bend::SupersededIsWritten; breaks Supply,
+    "lock-out-below-keep-power" => Bend::Precedence(Cause::LockOut, Cause::KeepPower); breaks Supply,
+    "lock-out-below-forced-off" => Bend::Precedence(Cause::LockOut, Cause::ForcedOff); breaks Supply,
+    "lock-out-below-load-limit" => Bend::Precedence(Cause::LockOut, Cause::LoadLimit); breaks Supply,
+    "lock-out-below-friendly-hours" => Bend::Precedence(Cause::LockOut, Cause::FriendlyHours); breaks Supply,
+    "lock-out-below-arrears" => Bend::Precedence(Cause::LockOut, Cause::Arrears); breaks Supply,
+    "lock-out-below-prepaid" => Bend::Precedence(Cause::LockOut, Cause::Prepaid); breaks Supply,
+    "keep-power-below-load-limit" => Bend::Precedence(Cause::KeepPower, Cause::LoadLimit); breaks Supply,
+    "keep-power-below-friendly-hours" => Bend::Precedence(Cause::KeepPower, Cause::FriendlyHours); breaks Supply,
+    "keep-power-below-arrears" => Bend::Precedence(Cause::KeepPower, Cause::Arrears); breaks Supply,
+    "keep-power-below-prepaid" => Bend::Precedence(Cause::KeepPower, Cause::Prepaid); breaks Supply,
+    "forced-off-below-friendly-hours" => Bend::Precedence(Cause::ForcedOff, Cause::FriendlyHours); breaks Supply,
+    "forced-off-below-arrears" => Bend::Precedence(Cause::ForcedOff, Cause::Arrears); breaks Supply,
+    "forced-off-below-prepaid" => Bend::Precedence(Cause::ForcedOff, Cause::Prepaid); breaks Supply,
+    "load-limit-below-friendly-hours" => Bend::Precedence(Cause::LoadLimit, Cause::FriendlyHours); breaks Supply,
+    "load-limit-below-arrears" => Bend::Precedence(Cause::LoadLimit, Cause::Arrears); breaks Supply,
+    "load-limit-below-prepaid" => Bend::Precedence(Cause::LoadLimit, Cause::Prepaid); breaks Supply,
+    "friendly-hours-below-arrears" => Bend::Precedence(Cause::FriendlyHours, Cause::Arrears); breaks Supply,
+    "friendly-hours-below-prepaid" => Bend::Precedence(Cause::FriendlyHours, Cause::Prepaid); breaks Supply,
+    "arrears-below-prepaid" => Bend::Precedence(Cause::Arrears, Cause::Prepaid); breaks Supply,
+};

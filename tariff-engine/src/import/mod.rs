@@ -1,0 +1,4 @@
+//! Tariffs in other forms.
+
+#[cfg(feature = "urdb")]
+pub mod urdb;
