@@ -1,7 +1,8 @@
 //! A year of usage, twelve bills settled, beside the least that any program must do.
 //!
-//! The integer floor adds whole 10⁻⁶ kWh by a 12 × 24 table of rates and multiplies at the end of each month. The plain
-//! loop does the same with decimals for each hour. Neither knows calendars, versions, tiers, demand, lines or refusals.
+//! The integer floor looks up month and rate of each hour in tables (12 × 24, working days and weekends), adds whole
+//! 10⁻⁶ kWh and multiplies once a month and rate. The plain loop does the same with decimals. Neither knows instants,
+//! gaps, versions, holidays, tiers, demand, lines or refusals.
 
 use benches::criterion;
 use criterion::Criterion;
@@ -130,40 +131,51 @@ fn one_by_one(tariff: &CompiledTariff, load: &[Energy]) -> Vec<Amount> {
         .collect()
 }
 
-/// What a bill-year costs at least: integers by rate, one multiplication for each rate and month.
-fn integer_floor(load: &[Energy]) -> Vec<Decimal> {
-    let table: [usize; 24] = core::array::from_fn(rate_of);
-    let mut rest = load;
-    DAYS.iter()
-        .map(|days| {
-            let (month, later) = rest.split_at(days * 24);
-            rest = later;
-            let mut sums = [0_i64; 3];
-            for day in month.as_chunks::<24>().0 {
-                for (energy, rate) in day.iter().zip(&table) {
-                    sums[*rate] += energy.micro_kwh();
-                }
-            }
-            let amounts =
-                sums.iter().zip(PRICES).map(|(energy, price)| Decimal::new(*energy, 6) * Decimal::new(price, 4));
-            amounts.sum()
-        })
-        .collect()
+/// What the floor knows of a tariff: the rate of each hour by month, for working days and weekends, and the calendar.
+struct Schedule {
+    rates: [[[u8; 24]; 12]; 2],
+    /// Month and whether it is a weekend, of each day.
+    days: Vec<(u8, u8)>,
 }
 
-fn decimal_loop(load: &[Decimal]) -> Vec<Decimal> {
-    let mut rest = load;
-    DAYS.iter()
-        .map(|days| {
-            let (month, later) = rest.split_at(days * 24);
-            rest = later;
-            let mut sums = [Decimal::ZERO; 3];
-            for (hour, energy) in month.iter().enumerate() {
-                sums[rate_of(hour % 24)] += *energy;
-            }
-            sums.iter().zip(PRICES).map(|(energy, price)| energy * Decimal::new(price, 4)).sum()
-        })
-        .collect()
+impl Schedule {
+    fn new() -> Self {
+        let rates = core::array::from_fn(|hour| u8::try_from(rate_of(hour)).expect("three rates"));
+        let months = DAYS.iter().enumerate().flat_map(|(month, days)| core::iter::repeat_n(month, *days));
+        // 1 January 2025 was a Wednesday.
+        let days =
+            months.enumerate().map(|(day, month)| (u8::try_from(month).expect("twelve"), u8::from((day + 2) % 7 > 4)));
+        Self { rates: [[rates; 12]; 2], days: days.collect() }
+    }
+
+    /// Month and rate of an hour of the year.
+    fn look_up(&self, hour: usize) -> (usize, usize) {
+        let (month, weekend) = self.days[hour / 24];
+        let rate = self.rates[usize::from(weekend)][usize::from(month)][hour % 24];
+        (usize::from(month), usize::from(rate))
+    }
+}
+
+/// Integers by month and rate; one multiplication for each at the end.
+fn integer_floor(schedule: &Schedule, load: &[Energy]) -> Vec<Decimal> {
+    let mut sums = [[0_i64; 3]; 12];
+    for (hour, energy) in load.iter().enumerate() {
+        let (month, rate) = schedule.look_up(hour);
+        sums[month][rate] += energy.micro_kwh();
+    }
+    let amount = |(energy, price): (&i64, i64)| Decimal::new(*energy, 6) * Decimal::new(price, 4);
+    sums.iter().map(|rates| rates.iter().zip(PRICES).map(amount).sum()).collect()
+}
+
+/// The same with decimals.
+fn decimal_loop(schedule: &Schedule, load: &[Decimal]) -> Vec<Decimal> {
+    let mut sums = [[Decimal::ZERO; 3]; 12];
+    for (hour, energy) in load.iter().enumerate() {
+        let (month, rate) = schedule.look_up(hour);
+        sums[month][rate] += *energy;
+    }
+    let amount = |(energy, price): (&Decimal, i64)| energy * Decimal::new(price, 4);
+    sums.iter().map(|rates| rates.iter().zip(PRICES).map(amount).sum()).collect()
 }
 
 fn year(criterion: &mut Criterion) {
@@ -171,14 +183,19 @@ fn year(criterion: &mut Criterion) {
     let decimals: Vec<Decimal> = hours.iter().map(|energy| energy.to_decimal()).collect();
     let (plain, tiered, full) = (time_of_use(), tiers(), tiers_and_demand());
     // The same bills, or the comparison means nothing.
-    let expected = integer_floor(&hours);
-    assert_eq!(decimal_loop(&decimals), expected);
+    let schedule = Schedule::new();
+    let expected = integer_floor(&schedule, &hours);
+    assert_eq!(decimal_loop(&schedule, &decimals), expected);
     for bills in [by_series(&plain, &hours), one_by_one(&plain, &hours)] {
         assert_eq!(bills.iter().map(|total| total.to_decimal().expect("few digits")).collect::<Vec<_>>(), expected);
     }
     let mut group = criterion.benchmark_group("bill_year_of_8760_hours");
-    group.bench_function("integer floor", |bencher| bencher.iter(|| integer_floor(black_box(&hours))));
-    group.bench_function("decimal loop", |bencher| bencher.iter(|| decimal_loop(black_box(&decimals))));
+    group.bench_function("integer floor", |bencher| {
+        bencher.iter(|| integer_floor(black_box(&schedule), black_box(&hours)))
+    });
+    group.bench_function("decimal loop", |bencher| {
+        bencher.iter(|| decimal_loop(black_box(&schedule), black_box(&decimals)))
+    });
     group.bench_function("series, time of use", |bencher| bencher.iter(|| by_series(&plain, black_box(&hours))));
     group.bench_function("one by one, time of use", |bencher| bencher.iter(|| one_by_one(&plain, black_box(&hours))));
     group.bench_function("series, tiers", |bencher| bencher.iter(|| by_series(&tiered, black_box(&hours))));
