@@ -339,6 +339,8 @@ impl Session {
             self.quiet_after(now_us);
             return;
         }
+        // Whatever becomes of the transaction, the line was not silent just now.
+        self.quiet_after(now_us);
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.rx_len == RX_LEN {

@@ -381,6 +381,10 @@ fn parse_id<'a>(
         IdQuery::Standard => {
             let announced = data.first().map_or(0, |count| usize::from(*count));
             counted(REPORT_ID, data, announced)?;
+            // A server id has at least one byte: seen without its request, a count of 0 is no identification either.
+            if announced == 0 {
+                return Err(ReplyError::ByteCount { expected: 1, actual: 0 });
+            }
             Ok(Reply::Id(data))
         }
     }

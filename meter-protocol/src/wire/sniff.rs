@@ -63,7 +63,8 @@ pub fn decode_pdu(unit: u8, pdu: &[u8]) -> Result<Sniffed<'_>, FrameError> {
         let base = function & !EXCEPTION_BIT;
         as_exception = match parse_exception(base, data) {
             Ok(exception) => Some(exception),
-            Err(error) if shape_of(base).is_some() => return Err(error),
+            // The vendor's own refusals carry any code.
+            Err(error) if shape_of(base).is_some() && base != super::VENDOR_WRITE => return Err(error),
             // The exception of no function we know: an opaque frame.
             Err(_) => None,
         };
