@@ -67,6 +67,8 @@ pub struct Line {
     meters: Vec<Meter>,
     client: Option<Client<TcpStream>>,
     next_link: LinkId,
+    /// Replies that the present connection had lost at the last look.
+    lost_before: u32,
     /// Since when there is no connection and none can be made.
     down_since_us: Option<u64>,
     inbox: mpsc::Receiver<Vec<Effect>>,
@@ -116,6 +118,7 @@ impl Line {
             meters,
             client: None,
             next_link,
+            lost_before: 0,
             down_since_us: None,
             inbox,
             later: Vec::new(),
@@ -149,6 +152,7 @@ impl Line {
                         self.pause(Duration::from_millis(1)).await;
                     } else {
                         let outcome = self.job(slot, job).await;
+                        self.count_lost();
                         self.finish(slot, job, outcome);
                     }
                     self.report_link(slot).await;
@@ -227,9 +231,19 @@ impl Line {
 
     /// Ends the connection: no byte of it can be sent any more.
     fn hang_up(&mut self) {
+        self.count_lost();
+        self.lost_before = 0;
         if let Some(client) = self.client.take() {
             self.next_link = client.next_link();
         }
+    }
+
+    /// Adds what this connection has lost since the last look, repeated reads included.
+    fn count_lost(&mut self) {
+        let lost = self.client.as_ref().map_or(0, |client| client.counters().timeouts);
+        let more = i64::from(lost.saturating_sub(self.lost_before));
+        self.shared.totals.lost_replies.fetch_add(more, std::sync::atomic::Ordering::Relaxed);
+        self.lost_before = lost;
     }
 
     async fn job(&mut self, slot: usize, job: Job) -> JobOutcome {
@@ -272,6 +286,7 @@ impl Line {
         if timeout(CLOSING_LIMIT, self.closing_readings()).await.is_err() {
             tracing::warn!(line = self.code, "not all closing readings came in time");
         }
+        self.count_lost();
     }
 
     async fn closing_readings(&mut self) {

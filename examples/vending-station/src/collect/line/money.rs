@@ -105,7 +105,6 @@ impl Line {
             }
             Err(error) if error.may_have_acted() => {
                 Totals::add(&self.shared.totals.purchase_frames);
-                Totals::add(&self.shared.totals.lost_replies);
                 SendOutcome::NoReply
             }
             Err(_) => SendOutcome::NotTransmitted,

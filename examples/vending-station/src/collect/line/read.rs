@@ -100,10 +100,7 @@ impl Line {
 
     pub(super) fn failed(&self, error: &TransactError) -> NoReading {
         match error {
-            TransactError::NoReply { .. } => {
-                Totals::add(&self.shared.totals.lost_replies);
-                NoReading::Link(JobOutcome::NoReply)
-            }
+            TransactError::NoReply { .. } => NoReading::Link(JobOutcome::NoReply),
             // A gateway that can't reach the meter answers for it with an exception.
             error => match error.job_outcome() {
                 JobOutcome::Answered => NoReading::Unusable(error.to_string()),
