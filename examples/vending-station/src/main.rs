@@ -6,7 +6,7 @@ use vending_station::{
     clock::WorldClock,
     demo::{self, DemoOptions},
     site,
-    store::{self, Store},
+    store::{self, Place, Store},
 };
 
 /// Collects meters, sells electricity and keeps the books.
@@ -25,9 +25,9 @@ enum Command {
     Import {
         /// The file or folder.
         file: PathBuf,
-        /// The station's file.
+        /// The station's store: a file, or postgres://USER@HOST:PORT/NAME.
         #[arg(long, default_value = "station.sqlite")]
-        db: PathBuf,
+        db: Place,
         /// Only check the file.
         #[arg(long)]
         check: bool,
@@ -48,6 +48,9 @@ struct DemoArgs {
     /// Folder of the station's and the world's files.
     #[arg(long, default_value = "demo-data")]
     dir: PathBuf,
+    /// The station's store instead of a file in the folder, such as postgres://USER@HOST:PORT/NAME.
+    #[arg(long)]
+    db: Option<Place>,
     /// Address of the page; loopback only, for it has no login.
     #[arg(long, default_value = "127.0.0.1:8080", value_parser = parse_loopback)]
     listen: SocketAddr,
@@ -87,6 +90,7 @@ async fn demonstrate(args: DemoArgs) -> ExitCode {
     let options = DemoOptions {
         folder: args.dir,
         site: args.site,
+        db: args.db,
         listen: args.listen,
         speed: if args.paced { 1 } else { args.speed },
         paced: args.paced,
@@ -101,7 +105,7 @@ async fn demonstrate(args: DemoArgs) -> ExitCode {
     }
 }
 
-async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
+async fn import(file: PathBuf, db: Place, check: bool) -> ExitCode {
     let checked = match site::load(&file) {
         Ok(checked) => checked,
         Err(complaints) => {
@@ -120,7 +124,7 @@ async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let imported = async {
-        let store = Store::open(&db).await?;
+        let store = Store::open(db.clone(), Duration::ZERO).await?;
         let imported = store::site::import(&store, &checked.site).await;
         store.close().await;
         imported
@@ -129,9 +133,7 @@ async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
         Ok(imported) => {
             println!(
                 "{} records imported into {}, {} others left as they are",
-                imported.records,
-                db.display(),
-                imported.untouched
+                imported.records, db, imported.untouched
             );
             ExitCode::SUCCESS
         }

@@ -7,7 +7,7 @@ use prepay_core::{
     ledger::{AccountKey, AccountKind, Entry, Ledger, LedgerError, ShardId},
     money::{Currency, Money},
 };
-use sqlx::{Row, SqlitePool};
+use sqlx::{AnyPool, Row};
 use std::collections::BTreeMap;
 
 /// The station has one ledger.
@@ -32,7 +32,7 @@ pub struct State {
 ///
 /// # Errors
 /// [`StoreError::Damaged`] names the first row that does not fit.
-pub async fn load(pool: &SqlitePool, currency: Currency) -> Result<State, StoreError> {
+pub async fn load(pool: &AnyPool, currency: Currency) -> Result<State, StoreError> {
     let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
     let mut misfit = None;
     let last_event = each_event(pool, |event| {
@@ -69,7 +69,7 @@ pub(super) fn guard_purse(ledger: &mut Ledger, account: &Account) -> Result<(), 
 ///
 /// # Errors
 /// [`StoreError::Damaged`] names a row that can't be read back.
-pub async fn each_event(pool: &SqlitePool, mut look: impl FnMut(&Event)) -> Result<i64, StoreError> {
+pub async fn each_event(pool: &AnyPool, mut look: impl FnMut(&Event)) -> Result<i64, StoreError> {
     let mut last = 0_i64;
     loop {
         let rows = sqlx::query("SELECT id, body FROM event WHERE id > $1 ORDER BY id LIMIT $2")
@@ -87,7 +87,7 @@ pub async fn each_event(pool: &SqlitePool, mut look: impl FnMut(&Event)) -> Resu
     }
 }
 
-async fn ledger(pool: &SqlitePool, currency: Currency) -> Result<Ledger, StoreError> {
+async fn ledger(pool: &AnyPool, currency: Currency) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger::new(currency, SHARD);
     let mut last = 0_i64;
     loop {

@@ -1,18 +1,17 @@
 //! The rows of one transaction: events, journal, keys, readings, and the projections that follow from them.
 
 use super::{Poll, State, writer::SellRecord};
-use crate::store::{StoreError, from_json, json};
+use crate::store::{Store, StoreError, from_json, json};
 use prepay_core::{
     account::{Account, Event, Fact, Purse},
     finding::Finding,
     id::{AccountId, MeterNumber, SaleId},
     ledger::{Entry, Key},
-    money::Currency,
     reading::MeterReading,
     sale::{Proof, SendOutcome},
     status::{DisplayState, LinkState, MoneyState, SupplyState},
 };
-use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+use sqlx::{Any, AnyPool, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -65,7 +64,7 @@ impl Rows {
     }
 
     /// What is known of a key, in this batch or in the file.
-    pub(super) async fn prior(&self, pool: &SqlitePool, key: &Key) -> Result<Option<SellRecord>, StoreError> {
+    pub(super) async fn prior(&self, pool: &AnyPool, key: &Key) -> Result<Option<SellRecord>, StoreError> {
         if let Some((record, _)) = self.keys.get(key) {
             return Ok(Some(record.clone()));
         }
@@ -75,7 +74,7 @@ impl Rows {
     }
 
     /// Writes everything in one transaction and waits until it is durable.
-    pub(super) async fn write(self, pool: &SqlitePool, state: &State, currency: Currency) -> Result<(), StoreError> {
+    pub(super) async fn write(self, store: &Store, state: &State) -> Result<(), StoreError> {
         if let Some(reason) = &self.misfit {
             return Err(StoreError::damaged("memory", "batch", reason));
         }
@@ -83,7 +82,7 @@ impl Rows {
         if nothing {
             return Ok(());
         }
-        let mut tx = pool.begin().await?;
+        let mut tx = store.begin().await?;
         for (id, event) in &self.events {
             insert_event(&mut tx, *id, event).await?;
             project_sale(&mut tx, *id, event).await?;
@@ -135,14 +134,14 @@ impl Rows {
                         .await?;
                 }
             }
-            project_account(&mut tx, account, poll.map(|poll| &poll.reading), currency).await?;
+            project_account(&mut tx, account, poll.map(|poll| &poll.reading)).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 }
 
-async fn insert_event(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) -> Result<(), StoreError> {
+async fn insert_event(tx: &mut Transaction<'_, Any>, id: i64, event: &Event) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO event (id, account, seq, utc_s, kind, body) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(id)
         .bind(signed(event.account.0))
@@ -166,7 +165,7 @@ fn kind_of(fact: &Fact) -> Result<String, StoreError> {
 }
 
 /// Moves a sale's row along. The outbox row appears with the intent and is done with the verdict.
-async fn project_sale(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) -> Result<(), StoreError> {
+async fn project_sale(tx: &mut Transaction<'_, Any>, id: i64, event: &Event) -> Result<(), StoreError> {
     let (sale, state, closed, unknown) = match &event.fact {
         Fact::SaleRequested { sale, amount, payment, .. } => {
             let channel = match payment {
@@ -223,7 +222,7 @@ async fn project_sale(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) 
 }
 
 async fn insert_sale(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Transaction<'_, Any>,
     event: &Event,
     sale: SaleId,
     amount_minor: i64,
@@ -247,7 +246,7 @@ async fn insert_sale(
     Ok(())
 }
 
-async fn project_finding(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) -> Result<(), StoreError> {
+async fn project_finding(tx: &mut Transaction<'_, Any>, id: i64, event: &Event) -> Result<(), StoreError> {
     let finding = match prepay_core::account::Notice::of(event) {
         Some(prepay_core::account::Notice::Finding { finding, .. }) => (finding_word(&finding), json(&finding)?),
         Some(prepay_core::account::Notice::Quarantined { reason, .. }) => ("quarantined", json(&reason)?),
@@ -281,10 +280,9 @@ fn finding_word(finding: &Finding) -> &'static str {
 
 /// What the pages show of an account: with the purse in the meter the credit is what the meter showed last.
 async fn project_account(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Transaction<'_, Any>,
     account: &Account,
     reading: Option<&MeterReading>,
-    _currency: Currency,
 ) -> Result<(), StoreError> {
     let (Some(meter), Some(terms)) = (account.meters().first(), account.terms()) else { return Ok(()) };
     let Some(shown) = account.display_state(meter.number()) else { return Ok(()) };
@@ -339,7 +337,7 @@ fn channel_word(id: u64) -> &'static str {
     super::CHANNELS.iter().find(|(_, channel)| *channel == id).map_or("other", |(word, _)| word)
 }
 
-async fn insert_latest(tx: &mut Transaction<'_, Sqlite>, poll: &Poll) -> Result<(), StoreError> {
+async fn insert_latest(tx: &mut Transaction<'_, Any>, poll: &Poll) -> Result<(), StoreError> {
     let reading = &poll.reading;
     let rates = four(reading);
     sqlx::query(
@@ -371,7 +369,7 @@ async fn insert_latest(tx: &mut Transaction<'_, Sqlite>, poll: &Poll) -> Result<
     Ok(())
 }
 
-async fn insert_curve(tx: &mut Transaction<'_, Sqlite>, poll: &Poll) -> Result<(), StoreError> {
+async fn insert_curve(tx: &mut Transaction<'_, Any>, poll: &Poll) -> Result<(), StoreError> {
     let reading = &poll.reading;
     let rates = four(reading);
     sqlx::query(

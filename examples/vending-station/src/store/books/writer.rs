@@ -1,7 +1,10 @@
 //! The one task that changes money.
 
 use super::{BATCH_JOBS_MAX, BooksError, CHANNELS, Job, May, Poll, Routes, Sell, SellError, State, load, rows::Rows};
-use crate::{clock::WorldClock, store::Store};
+use crate::{
+    clock::WorldClock,
+    store::{Store, StoreError},
+};
 use prepay_core::{
     account::{Account, Command, Effect, Fact, Payment, Purse, Refusal},
     id::{AccountId, ChannelId, MeterNumber, OperatorId, SaleId},
@@ -58,30 +61,35 @@ impl Writer {
         Self { store, clock, currency, pricer, state, routes }
     }
 
-    /// Works until the last handle is dropped.
+    /// Works until the last handle is dropped, or another process has taken over.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(BATCH_JOBS_MAX);
         while queue.recv_many(&mut jobs, BATCH_JOBS_MAX).await > 0 {
-            self.batch(jobs.drain(..)).await;
+            if let Err(StoreError::LeaseLost { .. }) = self.batch(jobs.drain(..)).await {
+                return;
+            }
         }
     }
 
     /// One transaction: all rows of the jobs, then all answers.
-    async fn batch(&mut self, jobs: impl Iterator<Item = Job>) {
+    async fn batch(&mut self, jobs: impl Iterator<Item = Job>) -> Result<(), StoreError> {
         let mut rows = Rows::default();
         let mut afters = Vec::new();
         for job in jobs {
             self.job(job, &mut rows, &mut afters).await;
         }
-        let written = rows.write(self.store.writer(), &self.state, self.currency).await;
+        let written = rows.write(&self.store, &self.state).await;
         if let Err(error) = &written {
             tracing::error!(%error, "the books can't be written; nothing of this batch was done");
-            self.reload().await;
+            if !matches!(error, StoreError::LeaseLost { .. }) {
+                self.reload().await;
+            }
         }
-        let failure = written.err().map(|error| error.to_string());
+        let failure = written.as_ref().err().map(ToString::to_string);
         for after in afters {
             self.answer(after, failure.as_deref());
         }
+        written
     }
 
     /// After a failed commit the file is the truth.
@@ -260,7 +268,7 @@ impl Writer {
                 }
                 let _ = answer.send(result);
             }
-            After::May(answer, may) => drop(answer.send(may && failure.is_none())),
+            After::May(answer, may) => drop(answer.send(may && failure.is_none() && self.store.holds())),
             After::Look(answer) => drop(answer.send(Box::new(self.state.clone()))),
             After::Flush(answer) => drop(answer.send(())),
         }
