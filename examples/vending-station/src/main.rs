@@ -6,7 +6,7 @@ use vending_station::{
     clock::WorldClock,
     demo::{self, DemoOptions},
     site,
-    store::{self, Place, Store},
+    store::{self, Place, Store, backup},
 };
 
 /// Collects meters, sells electricity and keeps the books.
@@ -31,6 +31,31 @@ enum Command {
         /// Only check the file.
         #[arg(long)]
         check: bool,
+    },
+    /// Copy the whole store into a new file; the station may go on.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+        /// The station's store.
+        #[arg(long, default_value = "station.sqlite")]
+        db: Place,
+    },
+    /// Fill a new store from a backup; accounts sell again once their meter was read.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The new store.
+        #[arg(long, default_value = "station.sqlite")]
+        db: Place,
+    },
+    /// Verify the journal's chain, the events and the trial balance; exit code 1 if anything is wrong.
+    Check {
+        /// The station's store.
+        #[arg(long, default_value = "station.sqlite")]
+        db: Place,
+        /// Build all tables again from the events and compare every row. The station must not run.
+        #[arg(long)]
+        replay: bool,
     },
 }
 
@@ -82,6 +107,18 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Demo(args) => demonstrate(args).await,
             Command::Import { file, db, check } => import(file, db, check).await,
+            Command::Backup { file, db } => match backup::backup(&db, &file).await {
+                Ok(copied) => say(format_args!("{} rows of {db} are in {}", copied.rows, file.display())),
+                Err(error) => fail(&error),
+            },
+            Command::Restore { file, db } => match backup::restore(&file, &db).await {
+                Ok(copied) => say(format_args!(
+                    "{} rows restored into {db}; {} accounts take no sale before their meter was read",
+                    copied.rows, copied.unproved
+                )),
+                Err(error) => fail(&error),
+            },
+            Command::Check { db, replay } => check(db, replay).await,
         }
     })
 }
@@ -139,6 +176,35 @@ async fn import(file: PathBuf, db: Place, check: bool) -> ExitCode {
         }
         Err(error) => fail(&error),
     }
+}
+
+async fn check(db: Place, replay: bool) -> ExitCode {
+    let checked = async {
+        // A replay compares what must not move meanwhile.
+        let store = if replay { Store::open(db, Duration::ZERO).await? } else { Store::open_to_read(db).await? };
+        let checked = store::check::check_site(&store, replay).await;
+        store.close().await;
+        checked
+    };
+    match checked.await {
+        Err(error) => fail(&error),
+        Ok(checked) => {
+            println!("{} events, {} entries of the journal, head {}", checked.events, checked.entries, checked.head);
+            println!("debits {} credits", if checked.balances { "equal" } else { "DIFFER FROM" });
+            for difference in &checked.differences {
+                println!("{difference}");
+            }
+            if replay {
+                println!("{} rows differ from what the events say", checked.differing);
+            }
+            if checked.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn say(what: std::fmt::Arguments<'_>) -> ExitCode {
+    println!("{what}");
+    ExitCode::SUCCESS
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {

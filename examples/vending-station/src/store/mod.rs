@@ -3,7 +3,10 @@
 //! Money and relay decisions are rows that are only ever added; what the pages show are projections that the same
 //! transaction writes. See `migrations/` for the tables. Both databases take the same statements.
 
+pub mod backup;
 pub mod books;
+pub mod check;
+mod copy;
 mod lease;
 mod open;
 mod place;
@@ -33,6 +36,9 @@ pub enum StoreError {
         /// The fencing number that this process had.
         fence: i64,
     },
+    /// It was opened only to look into it.
+    #[error("the store was opened only to read")]
+    ReadOnly,
     /// The lock file can't be made.
     #[error("{}: {error}", path.display())]
     Lock {

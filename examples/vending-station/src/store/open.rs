@@ -43,6 +43,10 @@ enum Right {
         _file: File,
     },
     Lease(Lease),
+    /// In memory; nobody else knows of it.
+    Own,
+    /// This one does not write.
+    None,
 }
 
 impl Store {
@@ -64,8 +68,7 @@ impl Store {
         let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
         let writer = pool(1, SQLITE_SETTINGS).connect(options.to_url_lossy().as_str()).await?;
         TABLES.run(&writer).await?;
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        let readers = pool(READERS, "PRAGMA busy_timeout = 5000").connect(options.to_url_lossy().as_str()).await?;
+        let readers = sqlite_readers(path).await?;
         Ok(Self { writer, readers, right })
     }
 
@@ -84,15 +87,59 @@ impl Store {
         Ok(Self { writer, readers, right })
     }
 
+    /// Opens a store only to look into it; a station may be at work on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`] when it isn't there.
+    pub async fn open_to_read(place: impl Into<Place>) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let readers = match place.into() {
+            Place::File(path) => sqlite_readers(&path).await?,
+            Place::Postgres(url) => pool(READERS, POSTGRES_READER).connect(url.as_str()).await?,
+        };
+        Ok(Self { writer: readers.clone(), readers, right: Right::None })
+    }
+
+    /// An empty store in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn scratch() -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        // It lives as long as its one connection.
+        let one = AnyPoolOptions::new().max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
+        let writer = one.connect("sqlite::memory:").await?;
+        TABLES.run(&writer).await?;
+        // Projections alone, without what they refer to.
+        sqlx::query("PRAGMA foreign_keys = OFF").execute(&writer).await?;
+        Ok(Self { readers: writer.clone(), writer, right: Right::Own })
+    }
+
+    /// A transaction that sees one moment of the store, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn snapshot(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        if tx.backend_name() == "PostgreSQL" {
+            sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *tx).await?;
+        }
+        Ok(tx)
+    }
+
     /// A transaction that writes: durable with its commit, and refused when another process has taken over.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
         let mut tx = self.writer.begin().await?;
-        if let Right::Lease(lease) = &self.right {
-            sqlx::query(POSTGRES_DURABLE).execute(&mut *tx).await?;
-            lease.fence(&mut tx).await?;
+        match &self.right {
+            Right::Lock { .. } | Right::Own => {}
+            Right::Lease(lease) => {
+                sqlx::query(POSTGRES_DURABLE).execute(&mut *tx).await?;
+                lease.fence(&mut tx).await?;
+            }
+            Right::None => return Err(StoreError::ReadOnly),
         }
         Ok(tx)
     }
@@ -100,7 +147,8 @@ impl Store {
     /// Whether this process may act on what it has stored: asked right before a byte leaves for a meter.
     pub fn holds(&self) -> bool {
         match &self.right {
-            Right::Lock { .. } => true,
+            Right::Lock { .. } | Right::Own => true,
+            Right::None => false,
             Right::Lease(lease) => lease.holds(),
         }
     }
@@ -123,6 +171,11 @@ impl Store {
         }
         self.writer.close().await;
     }
+}
+
+async fn sqlite_readers(path: &Path) -> Result<AnyPool, StoreError> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    Ok(pool(READERS, "PRAGMA busy_timeout = 5000").connect(options.to_url_lossy().as_str()).await?)
 }
 
 fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {

@@ -8,7 +8,7 @@ use prepay_core::{
     money::{Currency, Money},
 };
 use sqlx::{AnyPool, Row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The station has one ledger.
 const SHARD: ShardId = ShardId(0);
@@ -26,6 +26,8 @@ pub struct State {
     pub last_event: i64,
     /// The number of the last sale.
     pub last_sale: i64,
+    /// Accounts of restored books whose meter was not read since; they take no sale.
+    pub unproved: BTreeSet<AccountId>,
 }
 
 /// Folds all events and the whole journal.
@@ -54,7 +56,10 @@ pub async fn load(pool: &AnyPool, currency: Currency) -> Result<State, StoreErro
         guard_purse(&mut ledger, account).map_err(|error| StoreError::damaged("account", account.id().0, error))?;
     }
     let last_sale = sqlx::query("SELECT coalesce(max(id), 0) AS id FROM sale").fetch_one(pool).await?.try_get("id")?;
-    Ok(State { accounts, ledger, last_event, last_sale })
+    let rows = sqlx::query("SELECT account FROM unproved").fetch_all(pool).await?;
+    let unproved = rows.iter().map(|row| Ok(AccountId(row.try_get::<i64, _>("account")?.unsigned_abs())));
+    let unproved = unproved.collect::<Result<_, sqlx::Error>>()?;
+    Ok(State { accounts, ledger, last_event, last_sale, unproved })
 }
 
 /// With the purse in the meter, the customer's money at the station is only on its way: it is never overdrawn. Limits are no

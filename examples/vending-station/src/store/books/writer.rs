@@ -185,10 +185,18 @@ impl Writer {
         let command =
             if poll.settle { Command::SettleNow { meter, reading } } else { Command::Observe { meter, reading } };
         let decided = self.decide(account, &command, rows);
-        if let Err(error) = &decided {
-            tracing::warn!(account = account.0, %meter, %error, "reading refused");
+        match &decided {
+            Err(error) => tracing::warn!(account = account.0, %meter, %error, "reading refused"),
+            Ok(_) => self.prove(account, rows),
         }
         afters.push(After::Command(None, decided.map(|effects| (account, effects))));
+    }
+
+    /// The meter of a restored account was read. Where it disagrees with the books, its quarantine goes on keeping sales back.
+    fn prove(&mut self, account: AccountId, rows: &mut Rows) {
+        if self.state.unproved.remove(&account) {
+            rows.proved(account);
+        }
     }
 
     async fn sell(&mut self, sell: &Sell, rows: &mut Rows) -> (Result<i64, SellError>, Option<Withheld<Vec<Effect>>>) {
@@ -230,6 +238,12 @@ impl Writer {
         })?;
         let account = self.state.accounts.get(&sell.account).filter(|account| account.terms().is_some());
         let account = account.ok_or_else(|| format!("account {} is not open yet", sell.account.0))?;
+        if self.state.unproved.contains(&sell.account) {
+            return Err(format!(
+                "the books were restored from a backup; account {} takes no sale before its meter was read",
+                sell.account.0
+            ));
+        }
         let in_meter = account.terms().is_some_and(|terms| terms.purse == Purse::InMeter);
         let meter: Option<MeterNumber> =
             if in_meter { account.meters().first().map(prepay_core::account::MeterState::number) } else { None };
