@@ -22,6 +22,9 @@ pub mod tcp;
 
 mod cursor;
 mod error;
+mod exception;
+mod expectation;
+mod span;
 
 pub use error::{EncodeError, FrameError, ReplyError, RequestError};
 pub use reply::{Answer, Exception, ExceptionCode, Registers, Reply, VendorReply};
