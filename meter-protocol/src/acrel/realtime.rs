@@ -148,6 +148,7 @@ impl Realtime {
     ///
     /// # Errors
     /// [`BlockError::Missing`] for another address or function, [`BlockError::Length`].
+    #[inline]
     pub fn from_registers(layout: RealtimeLayout, registers: &Registers<'_>) -> Result<Self, BlockError> {
         if registers.address() != ADDRESS || registers.function() != crate::wire::READ_HOLDING {
             let (address, count) = (registers.address(), registers.count());
