@@ -30,6 +30,9 @@ pub(crate) enum Taken {
     Right,
     /// Nothing.
     Nothing,
+    /// A vendor reply that is not what the meter sent. Its length is not known, so that a cut one passes when its last
+    /// bytes are a check sum by chance or were zeros. Its bytes are handed on raw and decide nothing.
+    OtherRaw,
     /// Something else.
     Wrong {
         /// Whether it is what the same unit answered earlier, in the same number of bytes.
@@ -259,7 +262,7 @@ fn taken(outcome: &Outcome<'_>, truth: Option<&[u8]>, unit: u8, answers: &[(u8, 
     let function = match outcome {
         Outcome::Reply(Reply::Registers(_)) => 0x03,
         Outcome::Reply(Reply::Written { function, .. }) => *function,
-        _ => VENDOR_WRITE,
+        _ => return Taken::OtherRaw,
     };
     let older = |(of, frame): &(u8, Vec<u8>)| *of == unit && frame[1] == function && data(frame) == came;
     Taken::Wrong { is_older_of_equal_shape: answers.iter().any(older) }
