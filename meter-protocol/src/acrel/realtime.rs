@@ -165,6 +165,7 @@ impl Realtime {
     #[inline(always)]
     pub fn parse(layout: RealtimeLayout, data: &[u8]) -> Result<Self, BlockError> {
         let words = data.as_chunks::<2>().0;
+        // 96 or 144 bytes.
         let expected = usize::from(layout.registers()).saturating_mul(2);
         let common = words.first_chunk::<48>();
         let (Some(common), true) = (common, data.len() == expected) else {

@@ -23,6 +23,8 @@
 //! assert_eq!(bus.next(150_000), Next::Run { slot: 0, job: Job::Poll { cycle: 0 } });
 //! # Ok::<(), meter_protocol::bus::BusError>(())
 //! ```
+//!
+//! Saturating arithmetic is of times, intervals and counters, which stay at their end; no value of a meter is among them.
 
 mod config;
 mod job;
