@@ -69,7 +69,7 @@ const TABLES: [(&str, &[FieldInfo]); 13] = [
 fn contents(address: u16, kind: &str) -> u16 {
     let mixed = address.wrapping_mul(0x9E37) ^ 0x5BD1;
     match kind {
-        "bcd" => (0..4).map(|digit| (mixed >> (3 * digit)) % 8 % 10 << (4 * digit)).sum(),
+        "bcd" => (0..4).map(|digit| ((mixed >> (3 * digit)) % 8) << (4 * digit)).sum(),
         "ascii" => u16::from_be_bytes([b'A' + (mixed % 26) as u8, b'a' + (mixed / 26 % 26) as u8]),
         _ => mixed | 0x8080,
     }
