@@ -18,6 +18,7 @@ use meter_protocol::session::{CharFormat, LineConfig};
 use meter_protocol::virtual_meter::Faults;
 use meter_protocol::wire::{Request, rtu};
 
+const METERS: u8 = 3;
 /// Transactions of one seed; about half of them meet the fault.
 const TRANSACTIONS: u32 = 8;
 /// Bits that a check sum of 16 bits surely tells.
@@ -152,7 +153,7 @@ fn what_the_protocol_excludes_gives_no_wrong_value_and_recovers_in_time() {
         for seed in 0..seeds() {
             let _report = Report(fault, seed);
             let echoes = fault == Fault::EchoOfAnAdapterThatIsKnown;
-            let mut rig = VirtualLine::new(line().with_local_echo(echoes), seed, fault.of_the_bus());
+            let mut rig = VirtualLine::new(line().with_local_echo(echoes), METERS, seed, fault.of_the_bus());
             let mut hit_before = false;
             for _ in 0..TRANSACTIONS {
                 let hits = rig.random.below(2) == 0;
@@ -189,7 +190,7 @@ fn what_the_protocol_excludes_gives_no_wrong_value_and_recovers_in_time() {
             assert!(taken * 10 > struck * 9, "{fault:?}: {taken} of {struck} replies were found");
         }
     }
-    let bound = VirtualLine::new(line(), 0, Faults::NONE).longest_recovery_bound_us() / 1_000;
+    let bound = VirtualLine::new(line(), METERS, 0, Faults::NONE).longest_recovery_bound_us() / 1_000;
     println!("recovery allowed after a whole realtime block: {bound} ms");
 }
 
@@ -199,7 +200,7 @@ fn wide_noise_passes_as_seldom_as_chance_says() {
     let (mut candidates, mut accepted) = (0_u64, 0_u64);
     for seed in 0..seeds() {
         let _report = Report("wide noise", seed);
-        let mut rig = VirtualLine::new(line(), seed, Faults::NONE);
+        let mut rig = VirtualLine::new(line(), METERS, seed, Faults::NONE);
         for _ in 0..TRANSACTIONS {
             let request = random_request(&mut rig.random);
             // The head stays, so that each reply gets as far as the check sum.
@@ -244,7 +245,7 @@ fn later_replies_are_taken_only_where_unit_and_shape_are_equal() {
         let (mut struck, mut right, mut equal) = (0_u64, 0_u64, 0_u64);
         for seed in 0..seeds() {
             let _report = Report(name, seed);
-            let mut rig = VirtualLine::new(line(), seed, faults);
+            let mut rig = VirtualLine::new(line(), METERS, seed, faults);
             for _ in 0..TRANSACTIONS {
                 let hits = rig.random.below(2) == 0;
                 let request = random_request(&mut rig.random);

@@ -1,4 +1,4 @@
-//! A session and three virtual meters on one line at 9600 8N1, in virtual time.
+//! A session and virtual meters on one line at 9600 8N1, in virtual time.
 
 use super::random::Random;
 use meter_protocol::acrel::Purchase;
@@ -8,7 +8,6 @@ use meter_protocol::wire::{MAX_ADU_LEN, Reply, Request, VENDOR_WRITE};
 
 /// 2026-03-05 10:00, a Thursday.
 const START_MS: i64 = 1_772_704_800_000;
-const METERS: u8 = 3;
 /// The longest reply that is asked for: 48 registers.
 const LONGEST_REPLY_BYTES: usize = 101;
 const REQUEST_BYTES: usize = 8;
@@ -64,7 +63,7 @@ pub(crate) fn random_request(random: &mut Random) -> Asked {
 pub(crate) struct VirtualLine {
     pub(crate) random: Random,
     session: Session,
-    faulty: vm::VirtualBus,
+    bus: vm::VirtualBus,
     injector: vm::FaultInjector,
     pace: vm::Line,
     now_us: u64,
@@ -79,13 +78,14 @@ pub(crate) struct VirtualLine {
 }
 
 impl VirtualLine {
-    /// A line whose bus does `faults` to the exchanges that are to be struck.
-    pub(crate) fn new(line: LineConfig, seed: u64, faults: vm::Faults) -> Self {
+    /// A line of `meters` whose bus does `faults` to the exchanges that are to be struck.
+    pub(crate) fn new(line: LineConfig, meters: u8, seed: u64, faults: vm::Faults) -> Self {
         // The bus itself is without faults: they are laid over single exchanges.
         let mut bus = vm::VirtualBus::new(vm::FaultInjector::new(vm::Faults::NONE, 0), None);
-        for unit in 1..=METERS {
+        for unit in 1..=meters {
             let model = if unit == 2 { vm::Model::Ddsy1352 } else { vm::Model::Dtsy1352 };
-            let mut setup = vm::MeterSetup::new(model, unit, [2, 0, 2, 6, 0, 3, 0, 5, 0, 0, 1, unit], START_MS);
+            let mut setup =
+                vm::MeterSetup::new(model, unit, [2, 0, 2, 6, 0, 3, 0, 5, 0, 0, unit / 10, unit % 10], START_MS);
             (setup.prepay_enabled, setup.remaining_cents, setup.purchase_count) = (true, 50_000, 12);
             let mut meter = vm::VirtualMeter::new(&setup, vm::MeterOptions::default()).unwrap();
             // Energy moves on from one reading to the next.
@@ -95,7 +95,7 @@ impl VirtualLine {
         Self {
             random: Random::new(seed),
             session: Session::new(line),
-            faulty: bus,
+            bus,
             injector: vm::FaultInjector::new(faults, seed),
             pace: vm::Line::new(9600),
             now_us: 0,
@@ -118,8 +118,22 @@ impl VirtualLine {
 
     /// The same for a transaction with the longest reply.
     pub(crate) fn longest_recovery_bound_us(&self) -> u64 {
-        let transaction_us = self.pace.exchange_us(REQUEST_BYTES, LONGEST_REPLY_BYTES);
-        u64::from(self.session.line().longest_response_us) + self.pace.silence_us() + transaction_us
+        u64::from(self.session.line().longest_response_us) + self.pace.silence_us() + self.realtime_us()
+    }
+
+    /// The present, in microseconds.
+    pub(crate) fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    /// Lets time pass without a transaction.
+    pub(crate) fn wait_until(&mut self, now_us: u64) {
+        self.now_us = self.now_us.max(now_us);
+    }
+
+    /// What a transaction with a reply of 48 registers takes on this line.
+    pub(crate) fn realtime_us(&self) -> u64 {
+        self.pace.exchange_us(REQUEST_BYTES, LONGEST_REPLY_BYTES)
     }
 
     /// Runs one transaction with a random meter. The faults of the bus come over it if it `is_struck`; `strike` may
@@ -128,9 +142,20 @@ impl VirtualLine {
         &mut self,
         asked: &Asked,
         is_struck: bool,
+        strike: impl FnMut(&mut Exchange<'_>, &mut Random),
+    ) -> Taken {
+        let unit = 1 + self.random.below(self.bus.meters().len() as u64) as u8;
+        self.transaction_with(unit, asked, is_struck, strike)
+    }
+
+    /// The same with this meter.
+    pub(crate) fn transaction_with(
+        &mut self,
+        unit: u8,
+        asked: &Asked,
+        is_struck: bool,
         mut strike: impl FnMut(&mut Exchange<'_>, &mut Random),
     ) -> Taken {
-        let unit = 1 + self.random.below(u64::from(METERS)) as u8;
         let sale = match asked {
             Asked::Sale(amount) => Some(Purchase::new(*amount, self.meter(unit).purchase_count()).unwrap()),
             _ => None,
@@ -158,7 +183,7 @@ impl VirtualLine {
     }
 
     fn meter(&self, unit: u8) -> &vm::VirtualMeter {
-        &self.faulty.meters()[usize::from(unit - 1)]
+        &self.bus.meters()[usize::from(unit - 1)]
     }
 
     /// Carries a frame to the meters and what they answer back. Returns what the meter truly answered.
@@ -189,7 +214,7 @@ impl VirtualLine {
         let struck_request = frame != sent;
         let copies = if is_struck { self.injector.request_copies() } else { 1 };
         for copy in 1..=u64::from(copies) {
-            let answered = self.faulty.request(now_ms, &frame).deliveries;
+            let answered = self.bus.request(now_ms, &frame).deliveries;
             // The meter hears a broken request as broken; else it has answered what its copy answered.
             assert_eq!(answered.is_empty(), struck_request || truth.is_none());
             if answered.is_empty() {
