@@ -148,6 +148,8 @@ impl Realtime {
     ///
     /// # Errors
     /// [`BlockError::Missing`] for another address or function, [`BlockError::Length`].
+    // Where it is called, so that the block is not written to memory and copied: as much work as reading it.
+    #[inline(always)]
     pub fn from_registers(layout: RealtimeLayout, registers: &Registers<'_>) -> Result<Self, BlockError> {
         if registers.address() != ADDRESS || registers.function() != crate::wire::READ_HOLDING {
             let (address, count) = (registers.address(), registers.count());
@@ -160,9 +162,10 @@ impl Realtime {
     ///
     /// # Errors
     /// [`BlockError::Length`].
-    #[inline]
+    #[inline(always)]
     pub fn parse(layout: RealtimeLayout, data: &[u8]) -> Result<Self, BlockError> {
         let words = data.as_chunks::<2>().0;
+        // 96 or 144 bytes.
         let expected = usize::from(layout.registers()).saturating_mul(2);
         let common = words.first_chunk::<48>();
         let (Some(common), true) = (common, data.len() == expected) else {
@@ -175,7 +178,7 @@ impl Realtime {
         Ok(Self::from_words(layout, common, deep_valley))
     }
 
-    #[inline]
+    #[inline(always)]
     fn from_words(layout: RealtimeLayout, w: &[[u8; 2]; 48], deep_valley_centikwh: Option<u32>) -> Self {
         let (clock, weekday_shown, demand) = match layout {
             RealtimeLayout::FourRate => {

@@ -129,6 +129,7 @@ impl FieldInfo {
         };
         let order = |order: WordOrder| unsigned(order == WordOrder::LowFirst);
         let signed = |raw: u64, bits: u32| {
+            // 16, 32 or 64 of 64.
             let shift = 64_u32.saturating_sub(bits);
             i128::from(raw.unbounded_shl(shift).cast_signed() >> shift)
         };
@@ -154,6 +155,7 @@ impl FieldInfo {
         if let Some(raw) = self.raw_integer(bytes) {
             return Ok(match self.kind {
                 Kind::Bits => Value::Bits(u16::try_from(raw).unwrap_or(u16::MAX)),
+                // Without a stated scale the steps stand as they are.
                 _ => Value::Number(Number::new(raw, self.scale.unwrap_or(0))),
             });
         }
@@ -183,6 +185,7 @@ impl<T: Integer> Field<T> {
     /// [`FieldError::NotRead`].
     pub fn number(&self, registers: &Registers<'_>) -> Result<Number, FieldError> {
         let raw: i128 = self.value(registers)?.into();
+        // Without a stated scale the steps stand as they are.
         Ok(Number::new(raw, self.info().scale.unwrap_or(0)))
     }
 
@@ -202,6 +205,7 @@ impl<T: Integer> Field<T> {
             Kind::U32(order) | Kind::I32(order) | Kind::U64(order) | Kind::I64(order) => order == WordOrder::LowFirst,
             _ => false,
         };
+        // A length: at most 8 bytes for an integer.
         let needed = usize::from(info.registers()).saturating_mul(2);
         let available = buf.len();
         let data = buf.get_mut(..needed).ok_or(FieldError::BufferTooSmall { name, needed, available })?;

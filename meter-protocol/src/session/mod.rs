@@ -34,6 +34,10 @@
 //!
 //! # What is repeated
 //! Reads, as often as [`LineConfig::read_attempts`] says. Writes never: read back first.
+//!
+//! # Arithmetic
+//! Saturating arithmetic is of lengths, times and counters, which stay at their end; no content of a register is among
+//! them.
 
 mod event;
 mod line;

@@ -11,6 +11,9 @@
 //! | [`factory`] | functions that are recognised and never built |
 //!
 //! A reply is only ever decoded against its request. `nom` parses the headers; none of its types is public.
+//!
+//! Saturating arithmetic is of lengths and addresses that are checked against a limit right after; no content of a
+//! register goes through it.
 
 pub mod crc;
 pub mod factory;
@@ -22,6 +25,9 @@ pub mod tcp;
 
 mod cursor;
 mod error;
+mod exception;
+mod expectation;
+mod span;
 
 pub use error::{EncodeError, FrameError, ReplyError, RequestError};
 pub use reply::{Answer, Exception, ExceptionCode, Registers, Reply, VendorReply};
