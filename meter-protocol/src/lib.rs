@@ -37,7 +37,7 @@
 
 #[cfg(feature = "virtual-meter")]
 extern crate alloc;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "uplink-gateway", feature = "uplink-json"))]
 extern crate std;
 
 pub mod acrel;

@@ -3,13 +3,18 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`radio`] | 4G meters over TCP: `7B 7B … 7D 7D` |
+//! | `gateway` | area gateways over TCP: XML with AES bodies (feature `uplink-gateway`) |
 //!
 //! # Factory functions
 //! What is passed on to a meter is a [`crate::wire::Request`], built by this crate or parsed by [`forwardable`]. Neither
 //! can be a factory function, and no public function of these modules wraps bytes that were not looked at.
 
+#[cfg(feature = "uplink-gateway")]
+pub mod gateway;
 pub mod radio;
 
+mod exact;
 mod forward;
 
+pub use exact::{ExactError, MAX_DIGITS, parse_exact};
 pub use forward::{ForwardError, forwardable};
