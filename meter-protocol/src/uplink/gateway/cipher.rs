@@ -81,8 +81,8 @@ impl fmt::Debug for GatewaySecret {
 mod tests {
     use super::*;
 
-    /// AES-128-CBC with key and first block `2b7e…4f3c` is not published with an equal first block, so the vector is a
-    /// single block: FIPS 197, appendix B, with the first block mixed into the plain text beforehand.
+    /// No vector with an equal key and first block is published. This is FIPS 197, appendix B: a single block, whose
+    /// plain text is mixed with the key beforehand, so that the mixing of the mode takes it out again.
     #[test]
     fn one_block_as_fips_197_says() {
         let key = [0x2B, 0x7E, 0x15, 0x16, 0x28, 0xAE, 0xD2, 0xA6, 0xAB, 0xF7, 0x15, 0x88, 0x09, 0xCF, 0x4F, 0x3C];

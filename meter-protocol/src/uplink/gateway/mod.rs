@@ -22,6 +22,9 @@ mod report;
 mod station;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub use cipher::GatewaySecret;
 pub use document::{Content, Document, Validation};
 pub use error::GatewayError;

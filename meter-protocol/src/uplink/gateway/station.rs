@@ -255,7 +255,7 @@ impl GatewayStation {
             return self.session.poll_event().map(GatewayEvent::Transaction);
         }
         let event = self.pending.take()?;
-        if matches!(event, GatewayEvent::Odd(_)) && matches!(self.state, State::Closed) {
+        if event != GatewayEvent::Closed && matches!(self.state, State::Closed) {
             self.pending = Some(GatewayEvent::Closed);
         }
         Some(event)
