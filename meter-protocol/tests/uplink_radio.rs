@@ -1,5 +1,7 @@
 //! 4G meters that dial in: the frames of the reference, and the station's side of a connection.
 
+#![allow(clippy::disallowed_methods, reason = "tests may panic")]
+
 mod common;
 
 use common::{REALTIME_REPLY, hex, with_crc};

@@ -264,7 +264,7 @@ mod tests {
         let mut reply = vec![1, 3, 8];
         reply.extend(&inner);
         let reply = with_crc(&reply);
-        assert_eq!(frames_of(&[reply.clone()], 1), (vec![reply], 0));
+        assert_eq!(frames_of(core::slice::from_ref(&reply), 1), (vec![reply.clone()], 0));
     }
 
     fn frame() -> impl Strategy<Value = Vec<u8>> {
