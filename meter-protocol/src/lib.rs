@@ -8,6 +8,7 @@
 //! | [`plan`] | which reads cost this line least? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
+//! | [`uplink`] | how do meters and gateways talk that dial in over a network? |
 //! | `client` | drivers of the session (features) |
 //! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
@@ -36,7 +37,7 @@
 
 #[cfg(feature = "virtual-meter")]
 extern crate alloc;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "uplink-gateway", feature = "uplink-json"))]
 extern crate std;
 
 pub mod acrel;
@@ -46,6 +47,7 @@ pub mod client;
 pub mod map;
 pub mod plan;
 pub mod session;
+pub mod uplink;
 #[cfg(feature = "virtual-meter")]
 pub mod virtual_meter;
 pub mod wire;

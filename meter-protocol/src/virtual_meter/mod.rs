@@ -32,6 +32,7 @@
 mod bus;
 mod clock;
 mod demand;
+mod dial_in;
 mod faults;
 mod frame;
 mod load;
@@ -50,6 +51,7 @@ mod tests;
 
 pub use bus::{BusError, Delivery, Exchange, Line, METERS_MAX, VirtualBus};
 pub use clock::{DRIFT_MAX_PPM, EARLIEST_MS, LATEST_MS};
+pub use dial_in::{DialIn, DialInOptions};
 pub use faults::{FaultCounts, FaultInjector, Faults};
 pub use frame::{FRAME_MAX_BYTES, RequestCut, check_sum_is_good, cut_request};
 pub use load::{Load, PHASE_MAX_W};

@@ -11,7 +11,7 @@
 use core::ops::BitXorAssign;
 
 const POLYNOMIAL: u16 = 0xA001;
-const START: u16 = 0xFFFF;
+pub(crate) const START: u16 = 0xFFFF;
 /// Bytes that one step of the large table takes.
 const STRIDE: usize = 16;
 /// Units of a block that is to be shortened by half. Of the widest units it holds the longest frame.
@@ -188,7 +188,7 @@ fn pairs<U: Copy, V: Copy + Default>(units: [U; UNITS / 2], split: impl Fn(U) ->
 }
 
 #[inline]
-fn step_bytes(start: u16, bytes: &[u8]) -> u16 {
+pub(crate) fn step_bytes(start: u16, bytes: &[u8]) -> u16 {
     bytes.iter().fold(start, |crc, &byte| {
         let [low, high] = crc.to_le_bytes();
         look_up(&TABLE_512, low ^ byte) ^ u16::from(high)

@@ -8,6 +8,7 @@
 //! | [`rtu`] | frames with unit and CRC |
 //! | [`tcp`] | frames with the MBAP header of Modbus/TCP |
 //! | [`sniff`] | frames seen without knowing the request |
+//! | [`stream`] | frames cut out of a noisy stream, for listening |
 //! | [`factory`] | functions that are recognised and never built |
 //!
 //! A reply is only ever decoded against its request. `nom` parses the headers; none of its types is public.
@@ -21,6 +22,7 @@ pub mod reply;
 pub mod request;
 pub mod rtu;
 pub mod sniff;
+pub mod stream;
 pub mod tcp;
 
 mod cursor;

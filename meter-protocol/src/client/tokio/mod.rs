@@ -16,6 +16,8 @@
 //! Reconnecting is the caller's: an error of the stream breaks the client for good ([`Client::is_broken`]), and a new
 //! one is made with the new stream. What an error means for the transaction is in [`TransactError`].
 
+#[cfg(feature = "dial-in")]
+pub mod dial_in;
 mod error;
 mod meter;
 
