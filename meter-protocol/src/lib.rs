@@ -36,12 +36,17 @@
 
 #[cfg(feature = "virtual-meter")]
 extern crate alloc;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "tokio-modbus-017"))]
 extern crate std;
 
 pub mod acrel;
 pub mod bus;
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "tokio",
+    feature = "tokio-modbus-017",
+    feature = "embedded-io-07",
+    feature = "embedded-io-async-07"
+))]
 pub mod client;
 pub mod map;
 pub mod plan;
