@@ -1,6 +1,6 @@
 //! What one read gives: the key under which any client reads a typed block.
 
-use super::{BlockError, ForceState, MeterNumber, PrepayBlock, Realtime, RealtimeLayout};
+use super::{BlockError, ForceState, MeterNumber, PrepayBlock, Realtime, RealtimeLayout, SerialNumber};
 use crate::wire::{Registers, Request};
 
 /// A block of the meter that one fixed read gives. Every client reads it by its type.
@@ -49,4 +49,6 @@ macro_rules! blocks {
         }
     )*};
 }
-blocks!(PrepayBlock, ForceState, MeterNumber);
+blocks!(PrepayBlock, ForceState, MeterNumber, SerialNumber);
+#[cfg(feature = "wireless")]
+blocks!(super::RadioSettings, super::CloudSettings);
