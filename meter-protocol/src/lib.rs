@@ -9,6 +9,7 @@
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | `client` | drivers of the session (features) |
+//! | [`manual`] | how does a reading work, how a sale, and what must be done on a real meter first? |
 //! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -48,6 +49,7 @@ pub mod bus;
     feature = "embedded-io-async-07"
 ))]
 pub mod client;
+pub mod manual;
 pub mod map;
 pub mod plan;
 pub mod session;

@@ -47,7 +47,7 @@
 
 use super::port::Drive;
 use super::typed::{typed_reads, typed_writes};
-use super::{Clock, DirectionTiming, MeterError, PortError, ReplyBuffer, TransactError, Turn, fetch};
+use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch};
 use crate::acrel::{Block, BlockError, Confirmed, LinkId, Model, Realtime, RealtimeLayout};
 use crate::bus::{Bus, BusError, Job, JobOutcome, MeterSlot, Next};
 use crate::map::{Field, Integer, Number};

@@ -37,7 +37,7 @@ mod inbox;
 
 use super::port::Drive;
 use super::typed::{typed_reads, typed_writes};
-use super::{Clock, DirectionTiming, MeterError, PortError, ReplyBuffer, TransactError, Turn, fetch};
+use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch};
 use crate::acrel::{Block, BlockError, Confirmed, LinkId, Model, Realtime, RealtimeLayout};
 use crate::bus::{Bus, BusError, Job, JobOutcome, MeterSlot, Next};
 use crate::map::{Field, Integer, Number};
@@ -263,6 +263,8 @@ where
     /// Drives the session until the transaction has ended. Returns the last error of port or pin.
     async fn run(&mut self) -> Option<PortError<E, D::Error>> {
         let mut last_error = None;
+        // The receiver takes what the port holds already: it is late, and no answer to what is sent next.
+        inbox::pause().await;
         while !self.session.is_done() {
             if let Err(error) = self.take_arrived() {
                 let closed = matches!(error, PortError::Closed);
@@ -302,6 +304,8 @@ where
             pause.as_mut().poll(context)
         })
         .await;
+        // Time is up: the receiver looks once more before anybody concludes that nothing came.
+        inbox::pause().await;
     }
 
     /// Sends a frame between the edges of the direction pin. While nothing of it was taken by the port, the request

@@ -15,7 +15,6 @@
 mod error;
 #[cfg(any(feature = "embedded-io-07", feature = "embedded-io-async-07"))]
 mod port;
-#[cfg(any(feature = "embedded-io-07", feature = "embedded-io-async-07", feature = "tokio-modbus-017"))]
 mod typed;
 
 #[cfg(feature = "embedded-io-07")]
@@ -85,7 +84,7 @@ impl<F: Fn() -> u64> Clock for F {
 const CLOCK_RESPONSE_US: u32 = 2_500_000;
 
 /// How long the reply to this request may take beyond what is usual on the line; 0 for most.
-#[cfg(any(feature = "embedded-io-07", feature = "embedded-io-async-07"))]
+#[cfg(any(feature = "tokio", feature = "embedded-io-07", feature = "embedded-io-async-07"))]
 fn patience_us(request: &crate::wire::Request<'_>) -> u32 {
     let clock = crate::acrel::fields::vendor::CLOCK.info().address;
     match request {

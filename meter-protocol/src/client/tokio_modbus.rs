@@ -32,7 +32,7 @@
 //! * RTU: silent intervals are not kept, and a frame of another unit ends the read.
 
 use super::typed::typed_reads;
-use super::{MeterError, ReplyBuffer, TransactError};
+use super::{ReplyBuffer, TransactError};
 use crate::acrel::{Block, BlockError, Realtime, RealtimeLayout};
 use crate::map::{Field, Integer, Number};
 use crate::session::{NoReply, NotTransmitted};

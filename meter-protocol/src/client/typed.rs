@@ -7,7 +7,7 @@ macro_rules! typed_reads {
         ///
         /// # Errors
         /// [`MeterError`].
-        pub $($async)* fn read_block<B: Block>(&mut self, unit: u8) -> Result<B, MeterError<$source>> {
+        pub $($async)* fn read_block<B: Block>(&mut self, unit: u8) -> Result<B, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let registers = self.read(unit, &B::READ, &mut buffer)$($await)*?;
             Ok(B::from_registers(&registers)?)
@@ -21,7 +21,7 @@ macro_rules! typed_reads {
             &mut self,
             layout: RealtimeLayout,
             unit: u8,
-        ) -> Result<Realtime, MeterError<$source>> {
+        ) -> Result<Realtime, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let registers = self.read(unit, &layout.request(), &mut buffer)$($await)*?;
             Ok(Realtime::from_registers(layout, &registers)?)
@@ -31,12 +31,12 @@ macro_rules! typed_reads {
         ///
         /// # Errors
         /// [`TransactError`] other than these exceptions.
-        pub $($async)* fn detect_layout(&mut self, unit: u8) -> Result<RealtimeLayout, TransactError<$source>> {
+        pub $($async)* fn detect_layout(&mut self, unit: u8) -> Result<RealtimeLayout, $crate::client::TransactError<$source>> {
             let mut buffer = ReplyBuffer::new();
             match self.transact(unit, &RealtimeLayout::DETECT, &mut buffer)$($await)* {
                 Ok(_) => Ok(RealtimeLayout::EightRate),
-                Err(TransactError::Exception(exception)) => {
-                    RealtimeLayout::detected(Err(exception)).ok_or(TransactError::Exception(exception))
+                Err($crate::client::TransactError::Exception(exception)) => {
+                    RealtimeLayout::detected(Err(exception)).ok_or($crate::client::TransactError::Exception(exception))
                 }
                 Err(error) => Err(error),
             }
@@ -50,7 +50,7 @@ macro_rules! typed_reads {
             &mut self,
             unit: u8,
             field: &Field<V>,
-        ) -> Result<Number, MeterError<$source>> {
+        ) -> Result<Number, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let registers = self.read(unit, &field.info().read()?, &mut buffer)$($await)*?;
             Ok(field.number(&registers)?)
@@ -65,7 +65,7 @@ macro_rules! typed_reads {
             unit: u8,
             request: &Request<'_>,
             buffer: &'b mut ReplyBuffer,
-        ) -> Result<Registers<'b>, MeterError<$source>> {
+        ) -> Result<Registers<'b>, $crate::client::MeterError<$source>> {
             match self.transact(unit, request, buffer)$($await)*? {
                 Reply::Registers(registers) => Ok(registers),
                 _ => Err(BlockError::Length { block: "registers", expected: 2, actual: 0 }.into()),
@@ -76,14 +76,14 @@ macro_rules! typed_reads {
 pub(super) use typed_reads;
 
 /// Writes the calls that change a meter into an `impl` block that has `typed_reads`, `transact_within` and a session.
-#[cfg(any(feature = "embedded-io-07", feature = "embedded-io-async-07"))]
+#[cfg(any(feature = "tokio", feature = "embedded-io-07", feature = "embedded-io-async-07"))]
 macro_rules! typed_writes {
     (($($async:tt)*), ($($await:tt)*), $source:ty) => {
         /// Asks the unit for its model: the key to writes that differ between models, good for this connection.
         ///
         /// # Errors
         /// [`MeterError`].
-        pub $($async)* fn confirm_model(&mut self, unit: u8) -> Result<Confirmed<Model>, MeterError<$source>> {
+        pub $($async)* fn confirm_model(&mut self, unit: u8) -> Result<Confirmed<Model>, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let link = self.link();
             let registers = self.read(unit, &Model::READ, &mut buffer)$($await)*?;
@@ -99,7 +99,7 @@ macro_rules! typed_writes {
             unit: u8,
             field: &Field<V>,
             value: V,
-        ) -> Result<(), MeterError<$source>> {
+        ) -> Result<(), $crate::client::MeterError<$source>> {
             let mut data = [0; 8];
             let request = field.write(value, &mut data)?;
             Ok(self.write(unit, &request)$($await)*?)
@@ -111,7 +111,7 @@ macro_rules! typed_writes {
         ///
         /// # Errors
         /// [`TransactError`].
-        pub $($async)* fn write(&mut self, unit: u8, request: &Request<'_>) -> Result<(), TransactError<$source>> {
+        pub $($async)* fn write(&mut self, unit: u8, request: &Request<'_>) -> Result<(), $crate::client::TransactError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let line_us = self.session.line().response_timeout_us;
             let patience_us = line_us.max(crate::client::patience_us(request));
@@ -119,5 +119,5 @@ macro_rules! typed_writes {
         }
     };
 }
-#[cfg(any(feature = "embedded-io-07", feature = "embedded-io-async-07"))]
+#[cfg(any(feature = "tokio", feature = "embedded-io-07", feature = "embedded-io-async-07"))]
 pub(super) use typed_writes;

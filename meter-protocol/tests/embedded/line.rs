@@ -10,7 +10,9 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 /// 2026-03-05 10:00, a Thursday.
 pub(crate) const START_MS: i64 = 1_772_704_800_000;
@@ -337,13 +339,27 @@ impl embedded_io_async::Write for Port {
     }
 }
 
+/// Notes that somebody wants to be polled again.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Runs a future; the world moves on whenever nothing else can.
 pub(crate) fn block_on<F: Future>(line: &Shared, future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
-    let mut context = Context::from_waker(Waker::noop());
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
+        }
+        if woken.0.swap(false, Ordering::SeqCst) {
+            continue;
         }
         assert!(line.borrow_mut().next(), "everybody waits and nothing will happen");
     }

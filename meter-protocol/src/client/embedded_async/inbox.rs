@@ -112,7 +112,7 @@ pub(super) async fn receive<R: Read>(rx: &mut R, inbox: &Inbox<R::Error>) -> Inf
 }
 
 /// Lets the other futures of the task run.
-async fn pause() {
+pub(super) async fn pause() {
     let mut paused = false;
     poll_fn(|context| {
         if paused {
