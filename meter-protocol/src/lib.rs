@@ -10,6 +10,7 @@
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | [`uplink`] | how do meters and gateways talk that dial in over a network? |
 //! | `client` | drivers of the session (features) |
+//! | [`manual`] | how does a reading work, how a sale, and what must be done on a real meter first? |
 //! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -37,13 +38,25 @@
 
 #[cfg(feature = "virtual-meter")]
 extern crate alloc;
-#[cfg(any(feature = "tokio", feature = "uplink-gateway", feature = "uplink-json"))]
+#[cfg(any(
+    test,
+    feature = "tokio",
+    feature = "tokio-modbus-017",
+    feature = "uplink-gateway",
+    feature = "uplink-json"
+))]
 extern crate std;
 
 pub mod acrel;
 pub mod bus;
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "tokio",
+    feature = "tokio-modbus-017",
+    feature = "embedded-io-07",
+    feature = "embedded-io-async-07"
+))]
 pub mod client;
+pub mod manual;
 pub mod map;
 pub mod plan;
 pub mod session;
