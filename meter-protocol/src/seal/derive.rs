@@ -29,7 +29,7 @@ pub(super) enum Use {
 
 /// CMAC of a suite's cipher.
 #[cfg_attr(
-    all(feature = "seal-sm4", not(feature = "seal-aes")),
+    any(feature = "seal-aes", feature = "seal-sm4"),
     expect(clippy::large_enum_variant, reason = "lives on the stack for a moment")
 )]
 pub(super) enum Prf {
