@@ -11,10 +11,22 @@ use support::{asked, bundle, keys, master, pair, to_hex};
 
 /// The 16 weak and semi-weak keys of DES.
 const WEAK: [u64; 16] = [
-    0x0101_0101_0101_0101, 0xFEFE_FEFE_FEFE_FEFE, 0xE0E0_E0E0_F1F1_F1F1, 0x1F1F_1F1F_0E0E_0E0E,
-    0x011F_011F_010E_010E, 0x1F01_1F01_0E01_0E01, 0x01E0_01E0_01F1_01F1, 0xE001_E001_F101_F101,
-    0x01FE_01FE_01FE_01FE, 0xFE01_FE01_FE01_FE01, 0x1FE0_1FE0_0EF1_0EF1, 0xE01F_E01F_F10E_F10E,
-    0x1FFE_1FFE_0EFE_0EFE, 0xFE1F_FE1F_FE0E_FE0E, 0xE0FE_E0FE_F1FE_F1FE, 0xFEE0_FEE0_FEF1_FEF1,
+    0x0101_0101_0101_0101,
+    0xFEFE_FEFE_FEFE_FEFE,
+    0xE0E0_E0E0_F1F1_F1F1,
+    0x1F1F_1F1F_0E0E_0E0E,
+    0x011F_011F_010E_010E,
+    0x1F01_1F01_0E01_0E01,
+    0x01E0_01E0_01F1_01F1,
+    0xE001_E001_F101_F101,
+    0x01FE_01FE_01FE_01FE,
+    0xFE01_FE01_FE01_FE01,
+    0x1FE0_1FE0_0EF1_0EF1,
+    0xE01F_E01F_F10E_F10E,
+    0x1FFE_1FFE_0EFE_0EFE,
+    0xFE1F_FE1F_FE0E_FE0E,
+    0xE0FE_E0FE_F1FE_F1FE,
+    0xFEE0_FEE0_FEF1_FEF1,
 ];
 const PARITY: u64 = 0x0101_0101_0101_0101;
 const GOOD: [u64; 3] = [0x0123_4567_89AB_CDEF, 0x2345_6789_ABCD_EF01, 0x4567_89AB_CDEF_0123];
@@ -116,9 +128,15 @@ fn a_broken_key_file_is_refused_by_line_and_shows_nothing() {
         (&format!("{head}key 256 SECRET"), KeyFileError::Line { line: 4 }),
         (&format!("{head}key 1 SECRETSECRET"), KeyFileError::Line { line: 4 }),
         (&format!("{head}kye 1 SECRET"), KeyFileError::Line { line: 4 }),
-        (&format!("{head}key 1 SECRET\nkey 1 SECRET"), KeyFileError::Key { line: 5, error: KeyError::Duplicate { key_id: 1 } }),
+        (
+            &format!("{head}key 1 SECRET\nkey 1 SECRET"),
+            KeyFileError::Key { line: 5, error: KeyError::Duplicate { key_id: 1 } },
+        ),
         (&format!("{head}key 1 {}", "00".repeat(24)), KeyFileError::Key { line: 4, error: KeyError::Degenerate }),
-        (&format!("{head}key 1 SECRET\ncurrent 2"), KeyFileError::Key { line: 5, error: KeyError::Absent { key_id: 2 } }),
+        (
+            &format!("{head}key 1 SECRET\ncurrent 2"),
+            KeyFileError::Key { line: 5, error: KeyError::Absent { key_id: 2 } },
+        ),
     ];
     for (text, expected) in cases {
         let error = file(text).unwrap_err();
@@ -136,7 +154,8 @@ fn nothing_shows_a_key() {
         let (hello, answer) = asked(&keys, Form::Stream, 1);
         let (collector, station) = pair(suite, Form::Datagram);
         let record = collector.next_record();
-        let shown = format!("{keys:?} {hello:?} {answer:?} {collector:?} {station:?} {record:?} {:?}", bundle(suite, 1));
+        let shown =
+            format!("{keys:?} {hello:?} {answer:?} {collector:?} {station:?} {record:?} {:?}", bundle(suite, 1));
         let key = master(suite, 1);
         // In hexadecimal or as a list of numbers, from any place on.
         for part in key.windows(3) {

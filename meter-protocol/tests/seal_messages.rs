@@ -29,14 +29,16 @@ fn settings() -> impl Strategy<Value = SettingsOrder> {
 fn order() -> impl Strategy<Value = Order> {
     prop_oneof![
         (any::<u16>(), 1_u8..=125).prop_map(|(address, count)| Order::Read { address, count }),
-        (1_u32..1 << 31, any::<u16>()).prop_map(|(amount_minor, count_before)| Order::Sale { amount_minor, count_before }),
+        (1_u32..1 << 31, any::<u16>())
+            .prop_map(|(amount_minor, count_before)| Order::Sale { amount_minor, count_before }),
         any::<(u16, i32, u16)>().prop_map(|(count_before, remaining_minor, count)| Order::Overwrite {
             count_before,
             remaining_minor,
             count
         }),
         settings().prop_map(Order::Settings),
-        prop::sample::select(vec![ForceMode::Prepaid, ForceMode::SupplyOn, ForceMode::SupplyOff]).prop_map(Order::Force),
+        prop::sample::select(vec![ForceMode::Prepaid, ForceMode::SupplyOn, ForceMode::SupplyOff])
+            .prop_map(Order::Force),
         Just(Order::SetClock),
     ]
 }

@@ -175,7 +175,7 @@ fn a_restored_backup_sets_up_anew_and_old_frames_are_worthless() {
     for frame in &recorded {
         assert!(matches!(refused(&mut station, frame), OpenError::Header(_)), "another session");
         let mut relabelled = frame.clone();
-        relabelled[8..12].copy_from_slice(&station.session());
+        relabelled.splice(8..12, station.session());
         assert_eq!(refused(&mut station, &relabelled), OpenError::Refused, "another key");
     }
     let frame = seal(&mut collector, &[0]);

@@ -92,7 +92,10 @@ async fn a_thousand_garbage_connections() {
     let hello = Hello::new(&keys, Form::Stream, Nonce([5; 16])).unwrap();
     for n in 0..1_000 {
         let mut bytes = match n % 4 {
-            0 => { let len = dice.below(3_000); dice.bytes(len) }
+            0 => {
+                let len = dice.below(3_000);
+                dice.bytes(len)
+            }
             1 => b"GET / HTTP/1.1\r\nHost: station\r\n\r\n".to_vec(),
             // A header that promises what is allowed, and noise.
             2 => [&[1, 1, 0, 1, 4, 0][..], &dice.bytes(2_000)].concat(),
@@ -179,9 +182,8 @@ async fn a_suite_whose_time_is_over_is_refused() {
         let (near, far) = duplex(4_096);
         let ((near_in, near_out), (far_in, far_out)) = (split(near), split(far));
         // The clock is back at 500; the date is not undone.
-        let station = accept(far_in, far_out, Nonce([2; 16]), |request| {
-            policy.allows(request.suite(), 500).then_some(&keys)
-        });
+        let station =
+            accept(far_in, far_out, Nonce([2; 16]), |request| policy.allows(request.suite(), 500).then_some(&keys));
         let (collector, station) = tokio::join!(connect(near_in, near_out, &keys, Nonce([1; 16])), station);
         assert_eq!((collector.is_ok(), station.is_ok()), (welcome, welcome), "{suite:?}");
     }

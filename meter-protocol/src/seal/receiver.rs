@@ -244,7 +244,9 @@ mod tests {
             frame[at] ^= 1;
             frame
         };
-        for (failing, why) in [(frame.clone(), "replay"), (altered(31), "tag"), (altered(7), "epoch"), (altered(16), "body")] {
+        for (failing, why) in
+            [(frame.clone(), "replay"), (altered(31), "tag"), (altered(7), "epoch"), (altered(16), "body")]
+        {
             assert_eq!(receiver.open(&failing, &mut [0; 1]), Err(OpenError::Refused), "{why}");
         }
         assert_eq!(receiver.counters().refused(), 4);
