@@ -163,7 +163,7 @@ impl<'a> Envelope<'a> {
     /// Writes the payload and returns its bytes.
     ///
     /// # Errors
-    /// [`MessageError::TooLong`], [`MessageError::BufferTooSmall`], [`MessageError::Value`].
+    /// [`MessageError::BufferTooSmall`], [`MessageError::Value`].
     pub fn emit<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], MessageError> {
         let mut writer = Writer::new(out);
         let kind = match self.message {
