@@ -9,6 +9,7 @@
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | [`uplink`] | how do meters and gateways talk that dial in over a network? |
+//! | `seal` | the sealed link between collector and station: frames, sessions, messages (feature) |
 //! | `client` | drivers of the session (features) |
 //! | [`manual`] | how does a reading work, how a sale, and what must be done on a real meter first? |
 //! | `virtual_meter` | a meter in software, and a line with faults (feature) |
@@ -59,6 +60,8 @@ pub mod client;
 pub mod manual;
 pub mod map;
 pub mod plan;
+#[cfg(feature = "seal")]
+pub mod seal;
 pub mod session;
 pub mod uplink;
 #[cfg(feature = "virtual-meter")]
