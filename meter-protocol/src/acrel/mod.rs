@@ -27,6 +27,7 @@
 //! [`Profile`] holds what a bench test has found. Where a wrong value costs money or supply there is no default:
 //! building the write fails with [`Unsettled`], which names the test; reading shows the raw value.
 
+mod block;
 #[cfg(feature = "frame-cipher")]
 mod cipher;
 mod clock;
@@ -50,6 +51,7 @@ mod status;
 mod verdict;
 mod version;
 
+pub use block::Block;
 #[cfg(feature = "frame-cipher")]
 pub use cipher::FrameKey;
 pub use clock::{Clock, ClockError, ClockFrame};

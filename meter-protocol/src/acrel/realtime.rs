@@ -5,7 +5,7 @@ use super::profile::settled;
 use super::{
     BenchTest, BlockError, Clock, ClockError, EnergySide, Model, Profile, StatusWord1, StatusWord2, Unsettled,
 };
-use crate::wire::{Registers, Request};
+use crate::wire::{Exception, ExceptionCode, Registers, Request};
 
 const BLOCK: &str = "realtime block";
 const ADDRESS: u16 = 0x0200;
@@ -40,6 +40,22 @@ impl RealtimeLayout {
         match self {
             Self::FourRate => Request::read_fixed::<ADDRESS, FOUR_RATE_REGISTERS>(),
             Self::EightRate => Request::read_fixed::<ADDRESS, EIGHT_RATE_REGISTERS>(),
+        }
+    }
+
+    /// The read that finds out: 72 registers. [`RealtimeLayout::detected`] judges the answer.
+    pub const DETECT: Request<'static> = Self::EightRate.request();
+
+    /// The layout by the answer to [`RealtimeLayout::DETECT`]: registers, or an exception. `None` for an exception that
+    /// says nothing about it.
+    #[must_use]
+    pub fn detected(answer: Result<(), Exception>) -> Option<Self> {
+        match answer {
+            Ok(()) => Some(Self::EightRate),
+            Err(Exception { code: ExceptionCode::ILLEGAL_ADDRESS | ExceptionCode::ILLEGAL_VALUE, .. }) => {
+                Some(Self::FourRate)
+            }
+            Err(_) => None,
         }
     }
 

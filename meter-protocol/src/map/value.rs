@@ -48,6 +48,12 @@ pub enum FieldError {
         /// What may be done with it.
         access: Access,
     },
+    /// A window of function 20H is written and never read.
+    #[error("{name} is a window of function 20H and can't be read")]
+    NotReadable {
+        /// Name of the field.
+        name: &'static str,
+    },
     /// A half-register field can't be written without the other half.
     #[error("{name} is half a register")]
     HalfRegister {
@@ -108,6 +114,18 @@ macro_rules! integers {
 integers!(u8, u16, i16, u32, i32, u64, i64);
 
 impl FieldInfo {
+    /// The read of this field alone. Fields of a group are only true together: read those by a [`crate::plan`].
+    ///
+    /// # Errors
+    /// [`FieldError::NotReadable`] for a window of function 20H.
+    pub fn read(&self) -> Result<Request<'static>, FieldError> {
+        match self.table {
+            Table::Holding => Ok(Request::read_holding(self.address, self.registers())?),
+            Table::Input => Ok(Request::read_input(self.address, self.registers())?),
+            Table::Vendor => Err(FieldError::NotReadable { name: self.name }),
+        }
+    }
+
     /// The bytes of the field's registers.
     fn bytes<'a>(&self, registers: &Registers<'a>) -> Result<&'a [u8], FieldError> {
         let function = match self.table {

@@ -9,11 +9,9 @@ use crate::acrel::{
     ForceMode, ForceState, MeterNumber, Model, MoneyOverwrite, PrepayBlock, Purchase, Realtime, RealtimeLayout,
     Settings,
 };
-use crate::wire::{ExceptionCode, Registers, Reply, Request};
+use crate::client::CLOCK_RESPONSE_US;
+use crate::wire::{Registers, Reply, Request};
 use ::tokio::io::{AsyncRead, AsyncWrite};
-
-/// How long the reply to a clock setting may take: the vendor's tool waits 2 s before it looks.
-const CLOCK_RESPONSE_US: u32 = 2_500_000;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Holding registers, raw.
@@ -55,12 +53,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// [`TransactError`] other than these exceptions.
     pub async fn detect_layout(&mut self, unit: u8) -> Result<RealtimeLayout, TransactError> {
         let mut buffer = ReplyBuffer::new();
-        match self.transact(unit, &RealtimeLayout::EightRate.request(), &mut buffer).await {
+        match self.transact(unit, &RealtimeLayout::DETECT, &mut buffer).await {
             Ok(_) => Ok(RealtimeLayout::EightRate),
-            Err(TransactError::Exception(exception))
-                if [ExceptionCode::ILLEGAL_ADDRESS, ExceptionCode::ILLEGAL_VALUE].contains(&exception.code) =>
-            {
-                Ok(RealtimeLayout::FourRate)
+            Err(TransactError::Exception(exception)) => {
+                RealtimeLayout::detected(Err(exception)).ok_or(TransactError::Exception(exception))
             }
             Err(error) => Err(error),
         }
