@@ -9,6 +9,7 @@
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
 //! | `seal` | the sealed link between collector and station: frames, sessions, messages (feature) |
+//! | [`uplink`] | how do meters and gateways talk that dial in over a network? |
 //! | `client` | drivers of the session (features) |
 //! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
@@ -54,6 +55,7 @@ pub mod plan;
 #[cfg(feature = "seal")]
 pub mod seal;
 pub mod session;
+pub mod uplink;
 #[cfg(feature = "virtual-meter")]
 pub mod virtual_meter;
 pub mod wire;

@@ -52,6 +52,8 @@ impl<S> TransactError<S> {
     pub fn job_outcome(&self) -> JobOutcome {
         match self {
             Self::Exception(exception) if !exception.is_of_gateway() => JobOutcome::Answered,
+            // The far end of the tunnel is the meter's own radio.
+            Self::NoReply { reason: NoReply::Acknowledged, .. } => JobOutcome::Answered,
             Self::Exception(_) | Self::NoReply { reason: NoReply::TimedOut, .. } => JobOutcome::NoReply,
             Self::Encode(_) | Self::NotTransmitted { .. } | Self::NoReply { .. } => JobOutcome::NotTransmitted,
         }

@@ -4,7 +4,7 @@
 //! several times faster. [`crc16`] is the one that the frames use; feature `crc-8k` makes it the fast one.
 
 const POLYNOMIAL: u16 = 0xA001;
-const START: u16 = 0xFFFF;
+pub(crate) const START: u16 = 0xFFFF;
 /// Bytes that one step of the large table takes.
 const STRIDE: usize = 16;
 
@@ -91,7 +91,7 @@ pub(crate) fn crc16_of_six(bytes: [u8; 6]) -> u16 {
 }
 
 #[inline]
-fn step_bytes(start: u16, bytes: &[u8]) -> u16 {
+pub(crate) fn step_bytes(start: u16, bytes: &[u8]) -> u16 {
     bytes.iter().fold(start, |crc, &byte| {
         let [low, high] = crc.to_le_bytes();
         look_up(&TABLE_512, low ^ byte) ^ u16::from(high)

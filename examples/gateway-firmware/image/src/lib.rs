@@ -13,5 +13,5 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
         #[link_name = "this image can panic"]
         safe fn this_image_can_panic() -> !;
     }
-    loop {}
+    this_image_can_panic()
 }
