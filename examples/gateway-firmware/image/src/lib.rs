@@ -3,7 +3,16 @@
 #![no_std]
 
 pub mod board;
+#[cfg(feature = "seal")]
+pub mod execute;
+#[cfg(feature = "seal")]
+pub mod journal;
+#[cfg(feature = "seal")]
+pub mod outbox;
+pub mod provision;
 pub mod text;
+#[cfg(feature = "seal")]
+pub mod uplink;
 
 /// A panic would end here, in a function that nobody defined: an image that links has no path to it.
 #[cfg(not(feature = "rules"))]
