@@ -8,7 +8,7 @@ use meter_protocol::seal::{
 
 /// How long an answer to a question, or any frame of a session, may be away.
 const ASK_EVERY_US: u64 = 1_000_000;
-const SILENCE_US: u64 = 3_000_000;
+const SILENCE_US: u64 = 10_000_000;
 
 /// The link, in one of its two states.
 pub struct Uplink {
@@ -65,7 +65,6 @@ impl Uplink {
 
     /// Takes what has come, and asks for a session where there is none.
     pub fn poll(&mut self, now_us: u64, message: &mut [u8; MAX_PAYLOAD_LEN]) -> Arrived {
-        self.ask(now_us);
         while matches!(self.port.read_ready(), Ok(true)) {
             let room = self.deframer.room();
             let Ok(count) = self.port.read(room);
@@ -79,6 +78,8 @@ impl Uplink {
                 }
             }
         }
+        // What had come in the meantime counts as heard.
+        self.ask(now_us);
         Arrived::Nothing
     }
 

@@ -26,6 +26,9 @@ use meter_protocol::{
     session::LineConfig,
 };
 
+/// An emulated line takes no time; its meters answer within a tenth of a second or not at all. A real one is
+/// `LineConfig::rtu(9600, CharFormat::N8_1)`.
+const LINE: LineConfig = LineConfig::rtu_unpaced().with_response_timeout_us(200_000).with_longest_response_us(250_000);
 /// Meters on the line, units 1 to 32.
 const METERS: usize = 32;
 /// 0200H: the realtime block.
@@ -39,7 +42,7 @@ fn main() -> ! {
     let Some(provision) = Provision::read() else { halt() };
     let Some(uplink) = Uplink::new(Uart::station(), &provision) else { halt() };
     let Ok(bus) = Bus::new([MeterSlot::polled(0); METERS], BusConfig::default()) else { halt() };
-    let mut line = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LineConfig::rtu_unpaced());
+    let mut line = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
     let mut gateway = Gateway {
         timer: &timer,
         started_utc_s: provision::utc_s(),

@@ -15,6 +15,9 @@ use meter_protocol::{
     session::LineConfig,
 };
 
+/// An emulated line takes no time; its meters answer within a tenth of a second or not at all. A real one is
+/// `LineConfig::rtu(9600, CharFormat::N8_1)`.
+const LINE: LineConfig = LineConfig::rtu_unpaced().with_response_timeout_us(200_000).with_longest_response_us(250_000);
 /// Meters on the line, units 1 to 32.
 const METERS: usize = 32;
 
@@ -22,7 +25,7 @@ const METERS: usize = 32;
 fn main() -> ! {
     let timer = Timer::start();
     let mut station = Uart::station();
-    let mut client = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LineConfig::rtu_unpaced());
+    let mut client = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
     let Ok(mut bus) = Bus::new([MeterSlot::polled(0); METERS], BusConfig::default()) else { halt() };
     let mut round = Round::default();
     loop {
