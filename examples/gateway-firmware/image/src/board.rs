@@ -6,7 +6,7 @@ use embedded_io::{ErrorType, Read, ReadReady, Write};
 use meter_protocol::client::Clock;
 
 /// The processor's and the timer's clock.
-const TICKS_PER_US: u64 = 25;
+const TICKS_PER_US: u32 = 25;
 const TIMER_0: usize = 0x4000_0000;
 const GPIO_0: usize = 0x4001_0000;
 /// UART 1 leads to the meters, UART 2 to the station.
@@ -130,7 +130,9 @@ impl OutputPin for Direction {
 #[derive(Debug)]
 pub struct Timer {
     last: Cell<u32>,
-    ticks: Cell<u64>,
+    /// Ticks that are not yet a microsecond.
+    ticks: Cell<u32>,
+    us: Cell<u64>,
 }
 
 impl Timer {
@@ -139,15 +141,20 @@ impl Timer {
         write(TIMER_0, 0x08, u32::MAX);
         write(TIMER_0, 0x04, u32::MAX);
         write(TIMER_0, 0x00, 1);
-        Self { last: Cell::new(u32::MAX), ticks: Cell::new(0) }
+        Self { last: Cell::new(u32::MAX), ticks: Cell::new(0), us: Cell::new(0) }
     }
 
     /// Microseconds since the start.
+    #[inline(never)]
     pub fn now_us(&self) -> u64 {
         let value = read(TIMER_0, 0x04);
         let passed = self.last.replace(value).wrapping_sub(value);
-        self.ticks.set(self.ticks.get().wrapping_add(u64::from(passed)));
-        self.ticks.get() / TICKS_PER_US
+        // The processor divides 32 bits by itself. The remainder is below 25, so the sum wraps only where it may be late.
+        let ticks = self.ticks.get().saturating_add(passed);
+        self.ticks.set(ticks % TICKS_PER_US);
+        let us = self.us.get().wrapping_add(u64::from(ticks / TICKS_PER_US));
+        self.us.set(us);
+        us
     }
 }
 

@@ -9,6 +9,7 @@ pub mod execute;
 pub mod journal;
 #[cfg(feature = "seal")]
 pub mod outbox;
+pub mod memory;
 pub mod provision;
 pub mod text;
 #[cfg(feature = "seal")]
