@@ -5,6 +5,7 @@ use super::scan::{self, Echo, Scan};
 use super::{End, Framing, Job, NoReply, NotTransmitted, RX_LEN, Session, State};
 use crate::wire::request::ReplyLen;
 use crate::wire::{Expectation, MAX_ADU_LEN, rtu};
+use core::cell::Cell;
 use core::ops::Range;
 
 impl Session {
@@ -196,7 +197,12 @@ impl Session {
 
     fn shift(&mut self, len: usize) {
         let len = len.min(self.rx_len);
-        self.rx.copy_within(len..self.rx_len, 0);
+        // Not `copy_within`: it can panic, and firmware shows that nothing here does.
+        let bytes = Cell::from_mut(self.rx.as_mut_slice()).as_slice_of_cells();
+        let kept = bytes.get(len..self.rx_len).unwrap_or_default();
+        for (to, from) in bytes.iter().zip(kept) {
+            to.set(from.get());
+        }
         self.rx_len = self.rx_len.saturating_sub(len);
     }
 }
