@@ -469,12 +469,20 @@ fn tier_number(tier: usize) -> u16 {
 
 /// A price in 10⁻¹⁸ as a decimal.
 pub(crate) fn price_decimal(price: i128) -> Decimal {
+    // Prices of 10 and above have digits that 64 bits don't hold; they mostly end in zeros.
+    let (mut price, mut places) = (price, PRICE_PLACES);
+    if i64::try_from(price).is_err() && price.checked_rem(1_000_000_000) == Some(0) {
+        (price, places) = (price.div_euclid(1_000_000_000), places.saturating_sub(9));
+    }
+    if let Ok(mut short) = i64::try_from(price) {
+        while places > 0 && short.checked_rem(10) == Some(0) {
+            (short, places) = (short.div_euclid(10), places.saturating_sub(1));
+        }
+        return Decimal::new(short, places);
+    }
     // 10⁵ with 18 places has 24 digits; fixed charges of 10¹² drop zeros first.
-    let mut price = price;
-    let mut places = PRICE_PLACES;
     while places > 0 && price.checked_rem(10) == Some(0) {
-        price = price.div_euclid(10);
-        places = places.saturating_sub(1);
+        (price, places) = (price.div_euclid(10), places.saturating_sub(1));
     }
     Decimal::try_from_i128_with_scale(price, places).unwrap_or(Decimal::MAX)
 }

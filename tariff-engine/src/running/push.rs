@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 use super::clock::Stretch;
+use super::demand::Window;
 use super::split::largest_remainder;
 use super::{Cursor, RunningBill};
 use crate::calendar::date::{day_number, parse_date};
@@ -30,7 +31,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             return self.push_elsewhere(interval);
         }
         let energy = self.energy_with(micro_kwh)?;
-        let measured = self.measured(interval.from_utc_s, interval.to_utc_s, micro_kwh, self.cursor.window_s)?;
+        let measured = self.measured(interval.from_utc_s, interval.to_utc_s, micro_kwh, self.cursor.window)?;
         if let Some(measured) = measured {
             self.note_peak(measured);
         }
@@ -69,9 +70,12 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
     }
 
     /// An interval that does not simply go on in the present stretch.
-    #[cold]
+    #[inline(never)]
     fn push_elsewhere(&mut self, interval: Interval) -> Result<(), UsageError> {
         let Interval { from_utc_s, to_utc_s, energy, direction } = interval;
+        if from_utc_s == self.state.next_utc_s && self.step_on() {
+            return self.push(interval);
+        }
         self.check_time(from_utc_s, to_utc_s, direction)?;
         let micro_kwh = energy.micro_kwh();
         if micro_kwh < 0 {
@@ -79,9 +83,9 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         }
         let energy = self.energy_with(micro_kwh)?;
         let first = self.stretch(from_utc_s)?;
-        let window_s = self.window_of(&first)?;
+        let window = self.window_of(&first)?;
         if to_utc_s <= first.to_utc_s {
-            let measured = self.measured(from_utc_s, to_utc_s, micro_kwh, window_s)?;
+            let measured = self.measured(from_utc_s, to_utc_s, micro_kwh, window)?;
             self.enter(first, from_utc_s)?;
             if let Some(measured) = measured {
                 self.note_peak(measured);
@@ -127,13 +131,15 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
     /// The stretch in which an instant lies.
     pub(super) fn stretch(&mut self, at_utc_s: i64) -> Result<Stretch, UsageError> {
         self.cursor.to_utc_s = i64::MIN;
+        // The clocks may have changed since.
+        self.cursor.window_from_utc_s = i64::MIN;
         self.cursor.clock.stretch(self.tariff.borrow(), &self.state.day_flags, at_utc_s)
     }
 
     /// The demand window in force in a stretch, where demand is measured from usage.
-    pub(super) fn window_of(&self, stretch: &Stretch) -> Result<Option<i64>, UsageError> {
+    pub(super) fn window_of(&self, stretch: &Stretch) -> Result<Option<Window>, UsageError> {
         let measures = self.state.policy.demand == crate::usage::DemandSource::Usage;
-        Ok(self.version(stretch.version)?.window_s.filter(|_| measures))
+        Ok(self.version(stretch.version)?.window_s.filter(|_| measures).map(Window::new))
     }
 
     /// An interval that ends after the stretch in which it begins: it is one where nothing changes at the borders, and
@@ -150,8 +156,8 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let energies = largest_remainder(micro_kwh, &lengths);
         let before = self.state.clone();
         let result = pieces.iter().zip(energies).try_for_each(|(piece, energy)| {
-            let window_s = self.window_of(piece)?;
-            let measured = self.measured(piece.from_utc_s, piece.to_utc_s, energy, window_s)?;
+            let window = self.window_of(piece)?;
+            let measured = self.measured(piece.from_utc_s, piece.to_utc_s, energy, window)?;
             self.enter(*piece, piece.from_utc_s)?;
             if let Some(measured) = measured {
                 self.note_peak(measured);

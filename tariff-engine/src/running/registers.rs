@@ -128,9 +128,9 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         }
         let first = Stretch { from_utc_s, to_utc_s, version: place, rate: 0, registers: 0 };
         let total = by_rate.iter().fold(0_i64, |sum, energy| sum.saturating_add(*energy));
-        if let Some(window_s) = self.window_of(&first)? {
+        if let Some(window) = self.window_of(&first)? {
             let stretch = self.stretch(from_utc_s)?;
-            let measured = self.measured(from_utc_s, to_utc_s, total, Some(window_s))?;
+            let measured = self.measured(from_utc_s, to_utc_s, total, Some(window))?;
             self.enter(stretch, from_utc_s)?;
             if let Some(measured) = measured {
                 self.note_peak(measured);
@@ -176,7 +176,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             }
             self.state.ladder.total = self.state.ladder.total.saturating_add(taken);
             left = left.saturating_sub(taken);
-            self.next_tier();
+            self.find_tier();
         }
     }
 }
