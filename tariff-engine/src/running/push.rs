@@ -7,7 +7,7 @@ use core::borrow::Borrow;
 use super::clock::Stretch;
 use super::demand::Window;
 use super::split::largest_remainder;
-use super::{Cursor, RunningBill};
+use super::{Cursor, Mode, RunningBill};
 use crate::calendar::date::{day_number, parse_date};
 use crate::compile::CompiledTariff;
 use crate::limits::MAX_FLAGGED_DAYS;
@@ -35,7 +35,10 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         if let Some(measured) = measured {
             self.note_peak(measured);
         }
-        self.book(micro_kwh);
+        match self.cursor.mode {
+            Mode::Plain => self.add_to_cell(self.cursor.first_cell, micro_kwh),
+            _ => self.book(micro_kwh),
+        }
         self.state.energy = energy;
         self.state.next_utc_s = interval.to_utc_s;
         Ok(())
