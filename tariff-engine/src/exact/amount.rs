@@ -18,8 +18,6 @@ const UNIT_PLACES: u32 = 24;
 const ONE: i128 = 10_i128.pow(UNIT_PLACES);
 /// A denominator above this is kept apart instead of being brought to a common one.
 const LARGEST_COMMON: u128 = 1 << 126;
-/// Parts with different large denominators that one amount can hold.
-const MAX_PARTS: usize = 64;
 
 /// An exact amount of money: whole 10⁻²⁴ of the currency, and proper fractions of one such unit.
 ///
@@ -69,6 +67,15 @@ pub enum AmountError {
 impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self { units: 0, parts: Vec::new() };
+    /// Parts with different large denominators that one amount can hold.
+    pub(crate) const MAX_PARTS: usize = 64;
+    /// Bytes of a part.
+    pub(crate) const PART_BYTES: usize = size_of::<Part>();
+
+    /// Bytes on the heap.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        self.parts.capacity().saturating_mul(Self::PART_BYTES)
+    }
 
     /// From a decimal, exactly.
     ///
@@ -249,7 +256,7 @@ impl Amount {
         let mut index = 0;
         while part.numerator != 0 {
             let Some(other) = self.parts.get(index) else {
-                if self.parts.len() >= MAX_PARTS {
+                if self.parts.len() >= Self::MAX_PARTS {
                     return Err(AmountError::TooManyFractions);
                 }
                 self.parts.push(part);

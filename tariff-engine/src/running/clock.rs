@@ -1,5 +1,6 @@
 //! What holds at an instant, and until when.
 
+use super::state::Flagged;
 use crate::calendar::date::{DAY_S, MINUTE_S, date_of};
 use crate::calendar::day::DayFacts;
 use crate::calendar::schedule::Slot;
@@ -53,7 +54,7 @@ impl Clock {
     pub(super) fn stretch(
         &mut self,
         tariff: &CompiledTariff,
-        day_flags: &[(i64, u32)],
+        day_flags: &[Flagged],
         at_utc_s: i64,
     ) -> Result<Stretch, UsageError> {
         self.slot = None;
@@ -90,7 +91,7 @@ impl Clock {
 
     /// The stretch after the last one, where it is in the same version and the clocks change on neither day.
     #[inline]
-    pub(super) fn next(&mut self, tariff: &CompiledTariff, day_flags: &[(i64, u32)]) -> Option<Stretch> {
+    pub(super) fn next(&mut self, tariff: &CompiledTariff, day_flags: &[Flagged]) -> Option<Stretch> {
         let place = self.slot?;
         let schedule = &tariff.versions.get(self.version)?.schedule;
         let slots = schedule.table(self.table);
@@ -118,7 +119,7 @@ impl Clock {
     }
 
     /// Goes to the next day, where it is in the same version and the clocks don't change.
-    fn next_day(&mut self, tariff: &CompiledTariff, day_flags: &[(i64, u32)]) -> Option<()> {
+    fn next_day(&mut self, tariff: &CompiledTariff, day_flags: &[Flagged]) -> Option<()> {
         self.slot = None;
         let from_utc_s = self.day_to_utc_s;
         let version = tariff.versions.get(self.version).filter(|version| from_utc_s < version.until_utc_s)?;
@@ -136,7 +137,7 @@ impl Clock {
         Some(())
     }
 
-    fn load_day(&mut self, tariff: &CompiledTariff, day_flags: &[(i64, u32)], at_utc_s: i64) -> Result<(), UsageError> {
+    fn load_day(&mut self, tariff: &CompiledTariff, day_flags: &[Flagged], at_utc_s: i64) -> Result<(), UsageError> {
         let held = tariff.versions.get(self.version);
         let in_force = |version: &&CompiledVersion| (version.from_utc_s..version.until_utc_s).contains(&at_utc_s);
         let place = match held.filter(in_force) {
@@ -164,6 +165,6 @@ impl Clock {
 }
 
 /// The flags that a day was told to have.
-fn flags_of(day_flags: &[(i64, u32)], day: i64) -> Option<u32> {
-    day_flags.iter().find(|(flagged, _)| *flagged == day).map(|(_, bits)| *bits)
+fn flags_of(day_flags: &[Flagged], day: i64) -> Option<u32> {
+    day_flags.iter().find(|flagged| i64::from(flagged.day) == day).map(|flagged| u32::from(flagged.bits))
 }

@@ -105,6 +105,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let version = tariff.versions.get(place).ok_or(UsageError::OutsideVersions { at_utc_s: from_utc_s })?;
         let deferred = matches!(version.energy.ladder.kind, LadderKind::Deferred(_));
         let start = deferred.then(|| self.state.ladder.clone());
+        self.state.books.reserve_exact(1);
         self.state.books.push(Book {
             version: number(place),
             from_utc_s,

@@ -9,6 +9,7 @@ mod position;
 mod push;
 mod registers;
 mod series;
+mod size;
 mod split;
 pub(crate) mod state;
 mod turn;
@@ -34,9 +35,10 @@ pub use state::{Opening, PastPeak, PeakHistory, RunningState};
 ///
 /// `T` is the compiled tariff, or anything that lends one: `&CompiledTariff`, `Rc`, `Arc`.
 ///
-/// The stored [`state`](Self::state) has a bounded size: at most 4 KiB, and on top of it, only with a chronological ladder whose
-/// limits are known at the end of the period, 16 bytes for each change of rate in the period, at most
-/// [`MAX_LADDER_SEGMENTS`](crate::limits::MAX_LADDER_SEGMENTS).
+/// It holds at most [`MAX_RUNNING_BYTES`](crate::limits::MAX_RUNNING_BYTES) ([`memory_bytes`](Self::memory_bytes)), and on top of it,
+/// only with a chronological ladder whose limits are known at the end of the period, 16 bytes for each change of rate in the period,
+/// at most [`MAX_LADDER_SEGMENTS`](crate::limits::MAX_LADDER_SEGMENTS). An interval allocates nothing besides that list. Stored as
+/// JSON, the [`state`](Self::state) is at most four times as long.
 #[derive(Clone)]
 pub struct RunningBill<T: Borrow<CompiledTariff>> {
     tariff: T,

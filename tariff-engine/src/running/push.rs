@@ -7,6 +7,7 @@ use core::borrow::Borrow;
 use super::clock::Stretch;
 use super::demand::Window;
 use super::split::largest_remainder;
+use super::state::Flagged;
 use super::{Cursor, Mode, RunningBill};
 use crate::calendar::date::{day_number, parse_date};
 use crate::compile::CompiledTariff;
@@ -55,18 +56,24 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let day = parse_date(date)
             .map(day_number)
             .filter(|day| *day >= today)
+            .and_then(|day| i32::try_from(day).ok())
             .ok_or_else(|| UsageError::BadDate { date: date.to_string() })?;
-        let mut bits = 0_u32;
+        let mut bits = 0_u8;
         for flag in flags {
             let place = tariff.days.flags.iter().position(|known| known == flag);
             let place = place.ok_or_else(|| UsageError::UnknownDayFlag { name: String::from(*flag) })?;
             bits |= 1 << place;
         }
-        self.state.day_flags.retain(|(flagged, _)| *flagged >= today && *flagged != day);
-        if self.state.day_flags.len() >= MAX_FLAGGED_DAYS {
+        if tariff.days.flags.is_empty() {
+            return Ok(());
+        }
+        let days = &mut self.state.day_flags;
+        days.retain(|flagged| i64::from(flagged.day) >= today && flagged.day != day);
+        if days.len() >= MAX_FLAGGED_DAYS {
             return Err(UsageError::TooManyFlaggedDays);
         }
-        self.state.day_flags.push((day, bits));
+        days.reserve_exact(1);
+        days.push(Flagged { day, bits });
         // The present day may have been looked up already.
         self.cursor = Cursor::new();
         Ok(())

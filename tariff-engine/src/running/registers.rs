@@ -9,6 +9,7 @@ use super::clock::Stretch;
 use super::split::largest_remainder;
 use super::{Cursor, Mode, RunningBill};
 use crate::compile::{CompiledTariff, LadderKind};
+use crate::limits::MAX_LADDER_SEGMENTS;
 use crate::tariff::Scope;
 use crate::usage::{Border, Borders, RateUsage, UsageError};
 
@@ -140,6 +141,10 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             self.enter(first, from_utc_s)?;
             self.climb_together(&by_rate, total);
             return Ok(());
+        }
+        let listed = self.state.books.last().map_or(0, |book| book.segments.len());
+        if kind == LadderKind::Deferred(Scope::SharedChronological) && listed >= MAX_LADDER_SEGMENTS {
+            return Err(UsageError::TooManyRateChanges);
         }
         for (rate, energy) in by_rate.iter().enumerate().filter(|(_, energy)| **energy > 0) {
             self.enter(Stretch { rate: super::energy::number(rate), ..first }, from_utc_s)?;
