@@ -173,7 +173,7 @@ fn changes_of_rate_beyond_the_buffer_are_refused() {
     let mut running = RunningBill::open(&tariff, &opening).unwrap();
     let mut push = |turn: usize| {
         let from_utc_s = opening.from_utc_s + i64::try_from(turn).unwrap();
-        let rate = if turn % 2 == 0 { "r0" } else { "r1" };
+        let rate = if turn.is_multiple_of(2) { "r0" } else { "r1" };
         running.push_registers(&RateUsage {
             from_utc_s,
             to_utc_s: from_utc_s + 1,
