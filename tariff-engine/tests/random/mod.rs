@@ -3,9 +3,9 @@
 
 use tariff_engine::preset::{StandardPowerFactor, china_power_factor};
 use tariff_engine::tariff::{
-    Allowance, Component, ContractCharge, ContractUnit, Day, DemandCharge, DemandRate, DemandTier, EnergyCharge,
-    FixedCharge, FixedDays, FixedPer, Ladder, Limit, Minimum, OverContract, Period, Ratchet, Rate, Reset,
-    RoundingPolicy, Scope, SeasonalLimits, Tariff, Tax, Version,
+    Allowance, Calendar, Component, ContractCharge, ContractUnit, Day, DemandCharge, DemandRate, DemandTier,
+    EnergyCharge, FixedCharge, FixedDays, FixedPer, Holiday, Ladder, Limit, Minimum, OverContract, Period, Ratchet,
+    Rate, Reset, RoundingPolicy, Scope, SeasonalLimits, Tariff, Tax, Version, Weekday,
 };
 use tariff_engine::{Number, RoundingMode};
 
@@ -76,6 +76,8 @@ fn periods(random: &mut Random, rates: &[String], step: i64) -> Vec<Period> {
             vec![Day::Workday],
             vec![Day::Weekend],
             vec![Day::Monday, Day::Friday],
+            vec![Day::Holiday],
+            vec![Day::Holiday, Day::Weekend],
             vec![Day::Sunday],
         ]);
         let months = if random.chance(30) { vec![u32::try_from(1 + random.below(12)).unwrap(), 7] } else { Vec::new() };
@@ -273,6 +275,24 @@ fn version(random: &mut Random, from: String, step: i64) -> Version {
     }
 }
 
+/// Holidays, make-up working days and weekends of 2024, or none.
+fn calendar(random: &mut Random) -> Calendar {
+    if random.chance(50) {
+        return Calendar::default();
+    }
+    let weekend =
+        random.pick(&[vec![Weekday::Saturday, Weekday::Sunday], vec![Weekday::Sunday], vec![Weekday::Friday]]);
+    let date = |month: usize, day: i64| format!("2024-{month:02}-{day:02}");
+    // One holiday a month at most, in its first half, and make-up days in the second half.
+    let holidays = random.list(6, |random, month| {
+        let from = 1 + random.below(9);
+        let to = random.some(60, |random| date(month + 1, from + random.below(6)));
+        Holiday { name: random.pick(&["long", "short"]).into(), from: date(month + 1, from), to }
+    });
+    let workdays = random.list(6, |random, month| date(month + 1, 16 + random.below(12)));
+    Calendar { weekend, holidays, workdays, ..Calendar::default() }
+}
+
 /// A tariff whose times of day are multiples of `step` minutes, and its offset from UTC in seconds.
 pub fn tariff(random: &mut Random, step: i64) -> (Tariff, i64) {
     let (zone, offset_s) = random.pick(&[("+08:00", 28_800), ("UTC", 0), ("-05:00", -18_000), ("+05:30", 19_800)]);
@@ -290,7 +310,7 @@ pub fn tariff(random: &mut Random, step: i64) -> (Tariff, i64) {
             start_day: u32::try_from(random.pick(&[1, 1, 1, 15, 28])).unwrap(),
             months: u32::try_from(random.pick(&[1, 1, 1, 2])).unwrap(),
         },
-        calendar: Default::default(),
+        calendar: calendar(random),
         rounding: RoundingPolicy {
             lines: random.some(40, |random| u8::try_from(random.below(4)).unwrap()),
             total: random.some(40, |random| u8::try_from(random.below(3)).unwrap()),
