@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::chain::{Entry, Head, ShardId, genesis};
-use super::rules::{Books, Draft};
+use super::rules::{Books, Draft, Slot};
 use super::{AccountKey, Balance, Hold, LedgerError, Transfer, TransferId, TrialBalance};
 use crate::money::{Currency, Money};
 
@@ -73,7 +73,7 @@ impl Ledger {
     /// The sums of an account; zeros for one that was never used.
     #[must_use]
     pub fn balance(&self, key: AccountKey) -> Balance {
-        self.books.balances.get(&key).copied().unwrap_or_default()
+        self.books.slot(key).balance
     }
 
     /// A hold, open or ended.
@@ -85,7 +85,7 @@ impl Ledger {
     /// How far an account may be overdrawn by transfers that obey limits, minor units; `None` without a limit.
     #[must_use]
     pub fn overdraft_limit(&self, key: AccountKey) -> Option<Money> {
-        self.books.limits.get(&key).copied()
+        self.books.slot(key).overdraft
     }
 
     /// Sets how far an account may be overdrawn. Limits are settings of the caller's, not part of the journal: set them
@@ -94,16 +94,33 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::LimitNegative`] below zero.
     pub fn set_overdraft_limit(&mut self, key: AccountKey, overdraft: Option<Money>) -> Result<(), LedgerError> {
-        match overdraft {
-            Some(limit) if limit.is_negative() => Err(LedgerError::LimitNegative { account: key, limit }),
-            Some(limit) => {
-                self.books.limits.insert(key, limit);
-                Ok(())
-            }
-            None => {
-                self.books.limits.remove(&key);
-                Ok(())
-            }
+        if let Some(limit) = overdraft.filter(|limit| limit.is_negative()) {
+            return Err(LedgerError::LimitNegative { account: key, limit });
+        }
+        self.set(key, |slot| slot.overdraft = overdraft);
+        Ok(())
+    }
+
+    /// Whether an account takes no new transfers.
+    #[must_use]
+    pub fn is_closed(&self, key: AccountKey) -> bool {
+        self.books.slot(key).closed
+    }
+
+    /// Closes an account for transfers that obey limits, or opens it again; what has already happened is still
+    /// recorded. A setting of the caller's like a limit.
+    pub fn set_closed(&mut self, key: AccountKey, closed: bool) {
+        self.set(key, |slot| slot.closed = closed);
+    }
+
+    fn set(&mut self, key: AccountKey, change: impl FnOnce(&mut Slot)) {
+        let mut slot = self.books.slot(key);
+        change(&mut slot);
+        // Books without any trace of an account are equal to books that never had one.
+        if slot == Slot::default() {
+            self.books.accounts.remove(&key);
+        } else {
+            self.books.accounts.insert(key, slot);
         }
     }
 
@@ -115,7 +132,7 @@ impl Ledger {
         if transfers.len() > Self::MAX_BATCH {
             return Err(LedgerError::BatchTooLarge { transfers: transfers.len(), max: Self::MAX_BATCH });
         }
-        let mut draft = Draft { base: &self.books, changed: Books::default() };
+        let mut draft = Draft::new(&self.books);
         let mut head = self.head;
         let mut entries = Vec::with_capacity(transfers.len());
         for transfer in transfers {
@@ -133,13 +150,10 @@ impl Ledger {
     /// [`LedgerError`] when the line is not the next one or breaks a rule; the books are then as they were.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), LedgerError> {
         self.head.links(entry)?;
-        let mut draft = Draft { base: &self.books, changed: Books::default() };
+        let mut draft = Draft::new(&self.books);
         draft.take_recorded(&entry.transfer)?;
-        let changed = draft.changed;
-        self.books.balances.extend(changed.balances);
-        self.books.holds.extend(changed.holds);
-        self.books.receipts.extend(changed.receipts);
-        self.books.latest.extend(changed.latest);
+        let changed = draft.finish();
+        self.books.take(changed);
         self.head = Head { seq: entry.seq, hash: entry.hash };
         Ok(())
     }
@@ -147,14 +161,14 @@ impl Ledger {
     /// All balances, and the sums that must be equal.
     #[must_use]
     pub fn trial_balance(&self) -> TrialBalance {
+        let used = self.books.accounts.iter().filter(|(_, slot)| slot.balance != Balance::default());
+        let mut lines: Vec<_> = used.map(|(key, slot)| (*key, slot.balance)).collect();
+        lines.sort_unstable_by_key(|(key, _)| *key);
+        // At most 2⁶⁴ accounts of at most 2⁶³ each: the sum fits an i128.
         let total = |side: fn(&Balance) -> Money| {
-            // At most 2⁶⁴ accounts of at most 2⁶³ each: the sum fits an i128.
-            self.books.balances.values().fold(0_i128, |sum, b| sum.saturating_add(i128::from(side(b).minor())))
+            lines.iter().fold(0_i128, |sum, (_, line)| sum.saturating_add(i128::from(side(line).minor())))
         };
-        TrialBalance {
-            lines: self.books.balances.iter().map(|(key, balance)| (*key, *balance)).collect(),
-            debits: total(|balance| balance.debits_posted),
-            credits: total(|balance| balance.credits_posted),
-        }
+        let (debits, credits) = (total(|line| line.debits_posted), total(|line| line.credits_posted));
+        TrialBalance { lines, debits, credits }
     }
 }

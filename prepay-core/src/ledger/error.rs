@@ -107,6 +107,14 @@ pub enum LedgerError {
         /// How far it may be overdrawn.
         overdraft: Money,
     },
+    /// One of the accounts takes no new transfers.
+    #[error("transfer {id} touches {account}, which is closed")]
+    AccountClosed {
+        /// The transfer.
+        id: TransferId,
+        /// The closed account.
+        account: AccountKey,
+    },
     /// An overdraft limit below zero.
     #[error("overdraft limit of {account} is {} minor units, at least 0", limit.minor())]
     LimitNegative {

@@ -10,12 +10,13 @@ mod chain;
 mod error;
 mod idempotency;
 mod key;
+mod overlay;
 mod rules;
 mod transfer;
 
 pub use balance::{Balance, TrialBalance};
 pub use books::Ledger;
-pub use chain::{ChainError, Entry, Hash, Head, ShardId, genesis, verify};
+pub use chain::{ChainError, Entry, Hash, Head, RECORD_BYTES, ShardId, genesis, verify};
 pub use error::LedgerError;
 pub use idempotency::{BodyHash, Fate, Key, KeyRecord, Keyed};
 pub use key::{AccountKey, AccountKind};

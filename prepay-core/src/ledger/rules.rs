@@ -1,9 +1,9 @@
 //! What each kind of transfer does to the books, and what is refused.
 
-use alloc::collections::BTreeMap;
-
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::overlay::Overlay;
 use super::{AccountKey, Action, Balance, LedgerError, LimitRule, Transfer, TransferId};
 use crate::money::Money;
 
@@ -42,26 +42,67 @@ pub(super) struct Receipt {
     reversed: bool,
 }
 
+/// What the books know of one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Slot {
+    pub(super) balance: Balance,
+    /// How far it may be overdrawn.
+    pub(super) overdraft: Option<Money>,
+    /// Takes no new transfers.
+    pub(super) closed: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Books {
-    pub(super) balances: BTreeMap<AccountKey, Balance>,
-    pub(super) limits: BTreeMap<AccountKey, Money>,
-    pub(super) holds: BTreeMap<TransferId, Hold>,
-    pub(super) receipts: BTreeMap<TransferId, Receipt>,
-    pub(super) latest: BTreeMap<u64, TransferId>,
+    pub(super) accounts: HashMap<AccountKey, Slot>,
+    pub(super) holds: HashMap<TransferId, Hold>,
+    receipts: HashMap<TransferId, Receipt>,
+    latest: HashMap<u64, TransferId>,
+}
+
+impl Books {
+    pub(super) fn slot(&self, key: AccountKey) -> Slot {
+        self.accounts.get(&key).copied().unwrap_or_default()
+    }
+
+    /// Takes what a draft has changed.
+    pub(super) fn take(&mut self, changed: Changes) {
+        self.accounts.extend(changed.accounts.into_pairs());
+        self.holds.extend(changed.holds.into_pairs());
+        self.receipts.extend(changed.receipts.into_pairs());
+        self.latest.extend(changed.latest.into_pairs());
+    }
+}
+
+/// What a batch changes.
+#[derive(Default)]
+pub(super) struct Changes {
+    accounts: Overlay<AccountKey, Slot, 4>,
+    holds: Overlay<TransferId, Hold, 1>,
+    receipts: Overlay<TransferId, Receipt, 1>,
+    latest: Overlay<u64, TransferId, 1>,
 }
 
 /// Changes on top of the books that nobody sees until the whole batch is good.
 pub(super) struct Draft<'a> {
-    pub(super) base: &'a Books,
-    pub(super) changed: Books,
+    base: &'a Books,
+    changed: Changes,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    pub(super) fn new(base: &'a Books) -> Self {
+        Self { base, changed: Changes::default() }
+    }
+
+    pub(super) fn finish(self) -> Changes {
+        self.changed
+    }
+
     pub(super) fn take(&mut self, transfer: &Transfer) -> Result<(), LedgerError> {
         self.take_recorded(transfer)?;
         if transfer.limit == LimitRule::Enforce && !matches!(transfer.action, Action::Void { .. }) {
             self.check_limit(transfer)?;
+            self.check_open(transfer)?;
         }
         Ok(())
     }
@@ -103,8 +144,8 @@ impl Draft<'_> {
 
     fn check_shape(&self, transfer: &Transfer) -> Result<(), LedgerError> {
         let id = transfer.id;
-        let latest = self.changed.latest.get(&id.origin).or_else(|| self.base.latest.get(&id.origin));
-        if let Some(latest) = latest.copied().filter(|latest| *latest >= id) {
+        let latest = self.changed.latest.get(id.origin).or_else(|| self.base.latest.get(&id.origin).copied());
+        if let Some(latest) = latest.filter(|latest| *latest >= id) {
             return Err(LedgerError::AlreadyRecorded { id, latest });
         }
         if !transfer.amount.is_positive() {
@@ -116,37 +157,35 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn balance(&self, key: AccountKey) -> Balance {
-        self.changed.balances.get(&key).or_else(|| self.base.balances.get(&key)).copied().unwrap_or_default()
+    fn slot(&self, key: AccountKey) -> Slot {
+        self.changed.accounts.get(key).unwrap_or_else(|| self.base.slot(key))
     }
 
     fn post(&mut self, transfer: &Transfer) -> Result<(), LedgerError> {
-        let mut debit = self.balance(transfer.debit);
-        debit.debits_posted = debit.debits_posted.plus(transfer.amount)?;
-        debit.posted()?;
-        let mut credit = self.balance(transfer.credit);
-        credit.credits_posted = credit.credits_posted.plus(transfer.amount)?;
-        credit.posted()?;
-        self.changed.balances.insert(transfer.debit, debit);
-        self.changed.balances.insert(transfer.credit, credit);
+        let (mut from, mut to) = (self.slot(transfer.debit), self.slot(transfer.credit));
+        from.balance.debits_posted = from.balance.debits_posted.plus(transfer.amount)?;
+        from.balance.posted()?;
+        to.balance.credits_posted = to.balance.credits_posted.plus(transfer.amount)?;
+        to.balance.posted()?;
+        self.changed.accounts.insert(transfer.debit, from);
+        self.changed.accounts.insert(transfer.credit, to);
         Ok(())
     }
 
     /// Adds to (or, with a negative amount, takes from) what is set aside.
     fn add_pending(&mut self, transfer: &Transfer, amount: Money) -> Result<(), LedgerError> {
-        let mut debit = self.balance(transfer.debit);
-        debit.debits_pending = debit.debits_pending.plus(amount)?;
-        debit.available()?;
-        let mut credit = self.balance(transfer.credit);
-        credit.credits_pending = credit.credits_pending.plus(amount)?;
-        self.changed.balances.insert(transfer.debit, debit);
-        self.changed.balances.insert(transfer.credit, credit);
+        let (mut from, mut to) = (self.slot(transfer.debit), self.slot(transfer.credit));
+        from.balance.debits_pending = from.balance.debits_pending.plus(amount)?;
+        from.balance.available()?;
+        to.balance.credits_pending = to.balance.credits_pending.plus(amount)?;
+        self.changed.accounts.insert(transfer.debit, from);
+        self.changed.accounts.insert(transfer.credit, to);
         Ok(())
     }
 
     fn end_hold(&mut self, transfer: &Transfer, hold_id: TransferId, end: HoldState) -> Result<(), LedgerError> {
         let id = transfer.id;
-        let hold = self.changed.holds.get(&hold_id).or_else(|| self.base.holds.get(&hold_id)).copied();
+        let hold = self.changed.holds.get(hold_id).or_else(|| self.base.holds.get(&hold_id).copied());
         let mut hold = hold.ok_or(LedgerError::NoSuchTransfer { id, refers_to: hold_id })?;
         if hold.state != HoldState::Open {
             return Err(LedgerError::HoldEnded { id, hold: hold_id, state: hold.state });
@@ -169,7 +208,7 @@ impl Draft<'_> {
 
     fn receipt(&self, transfer: &Transfer, of: TransferId) -> Result<Receipt, LedgerError> {
         let id = transfer.id;
-        let receipt = self.changed.receipts.get(&of).or_else(|| self.base.receipts.get(&of)).copied();
+        let receipt = self.changed.receipts.get(of).or_else(|| self.base.receipts.get(&of).copied());
         let receipt = receipt.ok_or(LedgerError::NoSuchTransfer { id, refers_to: of })?;
         if receipt.reversed {
             return Err(LedgerError::AlreadyReversed { id, receipt: of });
@@ -204,17 +243,18 @@ impl Draft<'_> {
     }
 
     fn check_limit(&self, transfer: &Transfer) -> Result<(), LedgerError> {
-        let Some(overdraft) = self.base.limits.get(&transfer.debit).copied() else { return Ok(()) };
-        let available = self.balance(transfer.debit).available()?;
-        let floor = overdraft.negated()?;
-        if available < floor {
-            return Err(LedgerError::LimitExceeded {
-                id: transfer.id,
-                account: transfer.debit,
-                available_after: available,
-                overdraft,
-            });
+        let Slot { balance, overdraft, .. } = self.slot(transfer.debit);
+        let Some(overdraft) = overdraft else { return Ok(()) };
+        let available_after = balance.available()?;
+        if available_after < overdraft.negated()? {
+            let (id, account) = (transfer.id, transfer.debit);
+            return Err(LedgerError::LimitExceeded { id, account, available_after, overdraft });
         }
         Ok(())
+    }
+
+    fn check_open(&self, transfer: &Transfer) -> Result<(), LedgerError> {
+        let closed = [transfer.debit, transfer.credit].into_iter().find(|key| self.slot(*key).closed);
+        closed.map_or(Ok(()), |account| Err(LedgerError::AccountClosed { id: transfer.id, account }))
     }
 }

@@ -18,7 +18,7 @@ const OPERATIONS: [Operation; 4] = [
     Operation { per_mille: 20, run: Cell::clock_jumps },
     Operation { per_mille: 300, run: Cell::order },
     Operation { per_mille: 200, run: Cell::settles },
-    Operation { per_mille: 1_000, run: Cell::stranger },
+    Operation { per_mille: 1_000, run: Cell::stranger_at_the_meter },
 ];
 
 impl Cell {
@@ -41,6 +41,13 @@ impl Cell {
     fn clock_jumps(&mut self, report: &mut Report) {
         report.faults.clock_jumps += 1;
         self.utc_shift_s += i64::try_from(self.rng.below(7_200)).unwrap_or(0) - 3_600;
+    }
+
+    /// Credit at the station can't be changed at the meter.
+    fn stranger_at_the_meter(&mut self, report: &mut Report) {
+        if !self.auditor.at_station {
+            self.stranger(report);
+        }
     }
 
     fn settles(&mut self, report: &mut Report) {
