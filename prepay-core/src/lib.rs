@@ -27,6 +27,7 @@ extern crate alloc;
 pub mod account;
 mod bend;
 pub mod credit;
+pub mod export;
 pub mod finding;
 pub mod id;
 pub mod ledger;

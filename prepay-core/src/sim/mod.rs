@@ -17,6 +17,7 @@ mod mutants;
 mod prices;
 mod report;
 mod rng;
+mod year;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,6 +25,7 @@ use alloc::vec::Vec;
 pub use crate::bend::Bend;
 pub use mutants::{MUTANTS, Mutant, Property, mutant};
 pub use report::{Faults, Report};
+pub use year::{Year, year};
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

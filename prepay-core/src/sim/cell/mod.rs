@@ -30,7 +30,6 @@ use crate::settlement::{MeterPrices, RegisterLimits};
 use crate::time::Now;
 
 const OPERATOR: OperatorId = OperatorId(1);
-const ACCOUNT: AccountId = AccountId(1);
 const UTC_ORIGIN_S: i64 = 1_772_719_650;
 /// After this long in trouble the line heals, so that what is unresolved then has no excuse.
 const TROUBLE_MS: u64 = 300_000;
@@ -61,6 +60,8 @@ pub(super) struct Cell {
     priced_micro: u64,
     station_paid: i64,
     started: bool,
+    /// The longest pause between two sales, in ms.
+    pub(super) pause_ms: u64,
     /// What happened, a line each, when somebody wants to read it.
     pub(super) story: Option<Vec<String>>,
 }
@@ -87,7 +88,7 @@ impl Cell {
         let count = if rng.chance(333) { u16::MAX - small(rng.below(16)) } else { small(rng.below(60_000)) };
         let raw = rng.between(1, MeterNumber::MAX - 1);
         let cents = i64::try_from(rng.below(20_000)).unwrap_or(0) - 500;
-        let account = Account::new(ACCOUNT);
+        let account = Account::new(AccountId(cell + 1));
         let mono_base_ms = rng.below(1 << 40);
         Self {
             now_ms: 0,
@@ -113,6 +114,7 @@ impl Cell {
             priced_micro: 0,
             station_paid: 0,
             started: false,
+            pause_ms: 1_800_000,
             story: None,
             rng,
         }
@@ -121,18 +123,36 @@ impl Cell {
     pub(super) fn run(mut self, vends: u64, report: &mut Report) -> Vec<String> {
         self.open(report);
         for _ in 0..vends {
-            report.vends += 1;
-            self.trouble(report);
-            self.vend(report);
-            if self.rng.chance(300) {
-                self.settle_down(report);
-            }
+            self.gap_and_vend(report);
         }
+        self.close(report);
+        self.story.unwrap_or_default()
+    }
+
+    /// Lives until its time is over; answers its journal.
+    pub(super) fn live(mut self, until_ms: u64, report: &mut Report) -> Vec<Entry> {
+        self.open(report);
+        while self.now_ms < until_ms {
+            self.gap_and_vend(report);
+        }
+        self.close(report);
+        self.journal
+    }
+
+    fn gap_and_vend(&mut self, report: &mut Report) {
+        report.vends += 1;
+        self.trouble(report);
+        self.vend(report);
+        if self.rng.chance(300) {
+            self.settle_down(report);
+        }
+    }
+
+    fn close(&mut self, report: &mut Report) {
         self.settle_down(report);
         self.link.healed = true;
         self.poll(true, report);
         self.auditor.close(&self.account, &self.ledger, &self.journal, &self.meter, report);
-        self.story.unwrap_or_default()
     }
 
     fn note(&mut self, what: impl FnOnce() -> String) {

@@ -29,7 +29,7 @@ impl Cell {
         let most = if self.auditor.at_station { 30_000 } else { 3_000 };
         let energy = u32::try_from(self.rng.below(most)).unwrap_or(0);
         self.consume(busy, energy);
-        let pause_ms = self.rng.between(1_000, 1_800_000);
+        let pause_ms = self.rng.between(1_000, self.pause_ms);
         self.wait(pause_ms);
         for operation in OPERATIONS {
             if self.rng.chance(operation.per_mille) {

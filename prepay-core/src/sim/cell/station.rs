@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{ACCOUNT, Cell, Told};
+use super::{Cell, Told};
 use crate::account::{Account, Command, Effect, Refusal};
 use crate::bend::Bend;
 use crate::ledger::{AccountKind, Action, Transfer};
@@ -53,7 +53,7 @@ impl Cell {
         let Ok(transfers) = decision.transfers() else { return Told::Refused };
         let events = decision.events;
         let through = events.last().map_or(self.account.seq(), |event| event.seq);
-        let effects = decision.effects.release(&Persisted::attest(ACCOUNT, through)).unwrap_or_default();
+        let effects = decision.effects.release(&Persisted::attest(self.account.id(), through)).unwrap_or_default();
         if self.bend == Some(Bend::EffectsLeaveEarly) {
             self.leave_early(&effects, report);
         }
@@ -135,7 +135,7 @@ impl Cell {
 
     pub(super) fn resume(&mut self) -> Vec<(u64, Effect)> {
         let effects = self.account.resume(self.now());
-        let receipt = Persisted::attest(ACCOUNT, self.account.seq());
+        let receipt = Persisted::attest(self.account.id(), self.account.seq());
         self.todo.clear();
         self.schedule(effects.release(&receipt).unwrap_or_default());
         core::mem::take(&mut self.todo)
@@ -147,7 +147,7 @@ impl Cell {
         self.wait(self.rng.clone().between(200, 20_000));
         self.mono_base_ms = self.rng.below(1 << 40);
         self.boot_ms = self.now_ms;
-        if let Ok(account) = Account::rebuild(ACCOUNT, &self.stored) {
+        if let Ok(account) = Account::rebuild(self.account.id(), &self.stored) {
             self.account = account;
         }
         self.account.set_bend(self.bend.filter(|_| self.started));
