@@ -26,6 +26,8 @@ extern crate alloc;
 
 pub mod account;
 mod bend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod credit;
 pub mod export;
 pub mod finding;
