@@ -33,6 +33,7 @@ pub mod export;
 pub mod finding;
 pub mod id;
 pub mod ledger;
+pub mod load;
 pub mod money;
 pub mod persist;
 pub mod reading;
