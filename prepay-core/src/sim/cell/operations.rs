@@ -14,8 +14,9 @@ pub(super) struct Operation {
 }
 
 /// In the order in which they are drawn.
-const OPERATIONS: [Operation; 4] = [
+const OPERATIONS: [Operation; 5] = [
     Operation { per_mille: 20, run: Cell::clock_jumps },
+    Operation { per_mille: 15, run: Cell::summer_time },
     Operation { per_mille: 300, run: Cell::order },
     Operation { per_mille: 200, run: Cell::settles },
     Operation { per_mille: 1_000, run: Cell::stranger_at_the_meter },
@@ -48,6 +49,13 @@ impl Cell {
         if !self.auditor.at_station {
             self.stranger(report);
         }
+    }
+
+    /// Somebody keeps local time in the clock: it goes an hour forward, or back again.
+    fn summer_time(&mut self, report: &mut Report) {
+        report.faults.dst_changes += 1;
+        self.utc_shift_s += if self.summer { -3_600 } else { 3_600 };
+        self.summer = !self.summer;
     }
 
     fn settles(&mut self, report: &mut Report) {
