@@ -26,10 +26,14 @@ extern crate alloc;
 
 pub mod account;
 mod bend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod credit;
+pub mod export;
 pub mod finding;
 pub mod id;
 pub mod ledger;
+pub mod load;
 pub mod money;
 pub mod persist;
 pub mod reading;

@@ -7,10 +7,11 @@ use super::event::{Event, Fact, MeterOpening, Payment, Settled};
 use super::refusal::ApplyError;
 use super::state::{Account, DriftCount, Marks, MeterState, Quarantine, Suspicion};
 use super::terms::Purse;
+use crate::bend;
 use crate::finding::FindingKind;
 use crate::id::MeterNumber;
 use crate::money::Money;
-use crate::relay::Order;
+use crate::relay::{Order, StandingOrder};
 use crate::sale::{Begun, Next, OpenSale, Phase, SendOutcome};
 use crate::settlement::PricerState;
 use crate::status::{Credit, Link, Load, Service};
@@ -100,9 +101,10 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             account.held = held;
         }
         fact => {
+            let stack = bend::orders_stack(account);
             let number = meter_of(fact).ok_or(impossible("event of a later version"))?;
             let state = find(account, number).ok_or(impossible("event of an unknown meter"))?;
-            take_meter_fact(state, fact, event).ok_or(impossible("event without its sale"))??;
+            take_meter_fact(state, fact, event, stack).ok_or(impossible("event without its sale"))??;
         }
     }
     Ok(())
@@ -217,7 +219,7 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
 }
 
 /// `None` when the fact needs an open sale and there is none.
-fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option<Result<(), ApplyError>> {
+fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: bool) -> Option<Result<(), ApplyError>> {
     match fact {
         Fact::MeterTermsChanged { terms } => state.terms = *terms,
         Fact::PricesConfirmed { prices, .. } => state.terms.confirmed_prices = Some(*prices),
@@ -249,7 +251,7 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
             let sale = state.sale.as_mut()?;
             take_sale_fact(sale, &mut state.marks, fact);
         }
-        fact => take_supply_fact(state, fact, event),
+        fact => take_supply_fact(state, fact, event, stack),
     }
     Some(Ok(()))
 }
@@ -294,11 +296,13 @@ fn take_sale_fact(sale: &mut OpenSale, marks: &mut Marks, fact: &Fact) {
     }
 }
 
-fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event) {
+fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: bool) {
     match fact {
         Fact::SupplyOrdered { order, standing, .. } => {
-            state.keep_power = (*order == SupplyOrder::KeepPower).then(|| standing.clone());
-            state.forced_off = (*order == SupplyOrder::ForcedOff).then(|| standing.clone());
+            let older = |order: &mut Option<StandingOrder>| order.take().filter(|_| stack);
+            let (keep, off) = (older(&mut state.keep_power), older(&mut state.forced_off));
+            state.keep_power = (*order == SupplyOrder::KeepPower).then(|| standing.clone()).or(keep);
+            state.forced_off = (*order == SupplyOrder::ForcedOff).then(|| standing.clone()).or(off);
         }
         Fact::SupplyOrderLifted { order: SupplyOrder::KeepPower, .. } => state.keep_power = None,
         Fact::SupplyOrderLifted { order: SupplyOrder::ForcedOff, .. } => state.forced_off = None,
