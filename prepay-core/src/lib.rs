@@ -34,6 +34,7 @@ pub mod money;
 pub mod persist;
 pub mod reading;
 pub mod reconcile;
+pub mod refund;
 pub mod relay;
 pub mod sale;
 pub mod settlement;

@@ -3,8 +3,8 @@
 //! For a purse in a meter, with U the unbilled consumption and H the open hold:
 //!
 //! ```text
-//! ledger purse without holds − meter purse ∈ { U, U − H }
-//! count ≡ count at opening + our posted writes + others' released writes   (mod 2¹⁶), one more while H may be in the meter
+//! ledger purse without holds − meter purse ∈ { U, U − H }, for an open refund { U, U + R }
+//! count ≡ count at opening + our posted writes + others' released writes   (mod 2¹⁶), one more while H or R may be in the meter
 //! ```
 //!
 //! What does not hold is reported, never corrected: it is a defect, a loss, or tampering.
@@ -117,7 +117,12 @@ pub fn with_ledger(account: &Account, ledger: &Ledger) -> Result<Vec<Discrepancy
     }
     for meter in account.meters() {
         let key = AccountKey::new(AccountKind::MeterPurse, meter.number().get());
-        compare(&mut found, key, ledger.balance(key).posted()?, meter.purse());
+        let purse = ledger.balance(key);
+        compare(&mut found, key, purse.posted()?, meter.purse());
+        let held = meter.refund().map_or(Money::ZERO, |refund| refund.held);
+        if purse.debits_pending != held {
+            found.push(Discrepancy::LedgerHolds { key, ledger: purse.debits_pending, account: held });
+        }
     }
     Ok(found)
 }
@@ -140,9 +145,11 @@ pub fn with_meter(
     if terms.purse == Purse::AtStation {
         return Ok(Vec::new());
     }
-    let hold = hold_of(state).unwrap_or(Money::ZERO);
+    let refund = state.refund().and_then(|refund| refund.begun).map_or(Money::ZERO, |begun| begun.amount);
+    // What may have come into the meter: below zero for what may have been taken out of it.
+    let hold = hold_of(state).unwrap_or(Money::ZERO).minus(refund)?;
     let mut found = Vec::new();
-    check_count(&mut found, state, reading.purchase_count, hold.is_positive());
+    check_count(&mut found, state, reading.purchase_count, !hold.is_zero());
 
     let settled = state.settled();
     let before = (&settled.energy, settled.taken.utc_s);
@@ -155,7 +162,7 @@ pub fn with_meter(
     let difference = state.purse().minus(reading.balance)?;
     let allowance = Money::from_minor(i64::from(usage.priced_registers()));
     let close = |expected: Money| Ok::<_, MoneyError>(difference.minus(expected)?.magnitude() <= allowance.magnitude());
-    let explained = close(unbilled)? || (hold.is_positive() && close(unbilled.minus(hold)?)?);
+    let explained = close(unbilled)? || (!hold.is_zero() && close(unbilled.minus(hold)?)?);
     if !explained {
         found.push(Discrepancy::MeterPurse { meter, difference, unbilled, hold, allowance });
     }

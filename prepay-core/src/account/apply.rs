@@ -3,13 +3,16 @@
 use alloc::vec::Vec;
 
 use super::command::SupplyOrder;
-use super::event::{Event, Fact, MeterOpening, Payment, Settled};
+use super::event::{DifferenceKind, Event, Fact, MeterOpening, Payment, Settled};
+use super::posting::first_transfer;
+use super::receipts;
 use super::refusal::ApplyError;
-use super::state::{Account, DriftCount, Marks, MeterState, Quarantine, Suspicion};
+use super::state::{Account, DriftCount, LastSale, Marks, MeterState, Quarantine, Suspicion};
 use super::terms::Purse;
 use crate::finding::FindingKind;
 use crate::id::MeterNumber;
 use crate::money::Money;
+use crate::refund::{OpenRefund, RefundKind, RefundNext, RefundPhase};
 use crate::relay::Order;
 use crate::sale::{Begun, Next, OpenSale, Phase, SendOutcome};
 use crate::settlement::PricerState;
@@ -56,8 +59,9 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
                 account.credit = *to;
             }
         }
-        Fact::StationSaleMade { sale, amount, .. } => {
+        Fact::StationSaleMade { sale, amount, channel, .. } => {
             account.purse = account.purse.plus(*amount)?;
+            account.receipts.record(*sale, first_transfer(event.account, event.seq), *channel, *amount);
             account.latest_sale = Some(*sale);
         }
         Fact::SaleRequested { sale, meter, amount, payment, operator } => {
@@ -80,14 +84,18 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             account.purse = purse;
             account.held = held;
             account.latest_sale = Some(*sale);
+            if let Payment::Channel(channel) = payment {
+                account.receipts.record(*sale, first_transfer(event.account, event.seq), *channel, *amount);
+            }
         }
-        Fact::SaleApplied { meter, amount, count, .. } => {
+        Fact::SaleApplied { sale, meter, amount, count, .. } => {
             let (purse, held) = (account.purse.minus(*amount)?, account.held.minus(*amount)?);
             let state = find(account, *meter).ok_or(impossible("sale_applied"))?;
             state.purse = state.purse.plus(*amount)?;
             state.count = *count;
             state.posted_writes = state.posted_writes.saturating_add(1);
             state.sale = None;
+            state.last_sale = Some(LastSale { sale: *sale, amount: *amount });
             state.marks.fence_closed_ms = None;
             account.purse = purse;
             account.held = held;
@@ -99,6 +107,10 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             state.marks.fence_closed_ms = None;
             account.held = held;
         }
+        fact @ (Fact::RefundRequested { .. }
+        | Fact::RefundApplied { .. }
+        | Fact::RefundVoided { .. }
+        | Fact::PaidBack { .. }) => take_refund(account, fact, event.seq)?,
         fact => {
             let number = meter_of(fact).ok_or(impossible("event of a later version"))?;
             let state = find(account, number).ok_or(impossible("event of an unknown meter"))?;
@@ -106,6 +118,117 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
         }
     }
     Ok(())
+}
+
+fn take_refund(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), ApplyError> {
+    let impossible = |fact| ApplyError::Impossible { seq, fact };
+    match fact {
+        Fact::RefundRequested { refund, meter, kind, take, held, hold, payback, operator, .. } => {
+            let mut kept = account.receipts.clone();
+            kept.set_aside(payback)?;
+            let state = find(account, *meter).ok_or(impossible("refund_requested"))?;
+            state.refund = Some(OpenRefund {
+                id: *refund,
+                kind: *kind,
+                take: *take,
+                held: *held,
+                hold: *hold,
+                payback: payback.clone(),
+                operator: *operator,
+                phase: RefundPhase::Requested,
+                begun: None,
+                frames: 0,
+                failures: 0,
+                proof: None,
+                void: None,
+            });
+            account.receipts = kept;
+            account.latest_refund = Some(*refund);
+        }
+        Fact::RefundApplied { meter, kind, amount, payback, count, .. } => {
+            let purse = account.purse.plus(*amount)?.minus(receipts::sum(payback)?)?;
+            let mut kept = account.receipts.clone();
+            let state = find(account, *meter).ok_or(impossible("refund_applied"))?;
+            let open = state.refund.as_ref().ok_or(impossible("refund_applied"))?;
+            kept.release(&open.payback)?;
+            kept.give_back(payback)?;
+            state.purse = state.purse.minus(*amount)?;
+            state.count = *count;
+            state.posted_writes = state.posted_writes.saturating_add(1);
+            state.refund = None;
+            state.overwritten = true;
+            state.marks.fence_closed_ms = None;
+            if matches!(kind, RefundKind::Reversal { .. }) {
+                state.last_sale = None;
+            }
+            account.purse = purse;
+            account.receipts = kept;
+        }
+        Fact::RefundVoided { meter, .. } => {
+            let mut kept = account.receipts.clone();
+            let state = find(account, *meter).ok_or(impossible("refund_voided"))?;
+            let open = state.refund.as_ref().ok_or(impossible("refund_voided"))?;
+            kept.release(&open.payback)?;
+            state.refund = None;
+            state.marks.fence_closed_ms = None;
+            account.receipts = kept;
+        }
+        Fact::PaidBack { refund, payback, .. } => {
+            let purse = account.purse.minus(receipts::sum(payback)?)?;
+            let mut kept = account.receipts.clone();
+            kept.give_back(payback)?;
+            account.purse = purse;
+            account.receipts = kept;
+            account.latest_refund = Some(*refund);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn take_refund_step(open: &mut OpenRefund, marks: &mut Marks, fact: &Fact) {
+    match fact {
+        Fact::RefundBegun { begun, .. } => {
+            open.begun = Some(*begun);
+            open.phase = RefundPhase::Writing;
+            open.frames = 1;
+            marks.latest_reading_ms = Some(begun.overwrite.before.taken.mono_ms);
+        }
+        Fact::RefundSent { outcome, .. } => {
+            open.phase = RefundPhase::ReadingBack;
+            if *outcome == SendOutcome::NotTransmitted {
+                open.frames = open.frames.saturating_sub(1);
+                open.failures = open.failures.saturating_add(1);
+            }
+        }
+        Fact::RefundUnknown { failures, .. } => {
+            open.failures = *failures;
+            if open.phase == RefundPhase::Writing {
+                open.phase = RefundPhase::ReadingBack;
+            }
+        }
+        Fact::RefundJudged { next, proof, .. } => {
+            open.failures = 0;
+            open.proof = open.proof.or(*proof);
+            marks.fence_closed_ms = None;
+            match next {
+                RefundNext::Restart => {
+                    open.phase = RefundPhase::Requested;
+                    open.begun = None;
+                }
+                RefundNext::Write => {
+                    open.phase = RefundPhase::Writing;
+                    open.frames = open.frames.saturating_add(1);
+                }
+                RefundNext::Fence { purpose } => open.phase = RefundPhase::Fencing { purpose: *purpose },
+                // What closes it is the next fact.
+                RefundNext::Close | RefundNext::Void | RefundNext::Contradiction => {}
+            }
+        }
+        Fact::RefundFenceClosed { mono_ms, .. } => marks.fence_closed_ms = Some(*mono_ms),
+        Fact::RefundVoidRequested { request, .. } => open.void = Some(request.clone()),
+        _ => {}
+    }
 }
 
 fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
@@ -131,6 +254,9 @@ fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
         cut: false,
         quarantine: None,
         sale: None,
+        refund: None,
+        last_sale: None,
+        overwritten: false,
         keep_power: None,
         forced_off: None,
         lock_out: None,
@@ -152,7 +278,7 @@ fn take_settled(account: &mut Account, settled: &Settled, seq: u64) -> Result<()
     let state = find(account, settled.meter).ok_or(ApplyError::Impossible { seq, fact: "settled" })?;
     let charged = state.charged.plus(settled.charge)?;
     let taxed = state.taxed.plus(settled.tax)?;
-    let drifting = settled.difference == super::event::DifferenceKind::PriceLag;
+    let drifting = settled.difference == DifferenceKind::PriceLag;
     if drifting {
         let sum = state.drift.sum.plus(settled.difference_amount()?)?;
         state.drift = DriftCount { settlements: state.drift.settlements.saturating_add(1), sum };
@@ -166,6 +292,7 @@ fn take_settled(account: &mut Account, settled: &Settled, seq: u64) -> Result<()
     state.charged = charged;
     state.taxed = taxed;
     state.drifting = drifting;
+    state.overwritten = false;
     state.accrued = Money::ZERO;
     state.pricer = settled.pricer.clone();
     state.settled = settled.shown;
@@ -186,6 +313,15 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
         | Fact::SaleNotApplied { meter, .. }
         | Fact::SaleFenceClosed { meter, .. }
         | Fact::SaleVoidRequested { meter, .. }
+        | Fact::RefundRequested { meter, .. }
+        | Fact::RefundBegun { meter, .. }
+        | Fact::RefundSent { meter, .. }
+        | Fact::RefundUnknown { meter, .. }
+        | Fact::RefundJudged { meter, .. }
+        | Fact::RefundFenceClosed { meter, .. }
+        | Fact::RefundVoidRequested { meter, .. }
+        | Fact::RefundApplied { meter, .. }
+        | Fact::RefundVoided { meter, .. }
         | Fact::MeterQuarantined { meter, .. }
         | Fact::QuarantineReleased { meter, .. }
         | Fact::SupplyOrdered { meter, .. }
@@ -212,7 +348,8 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
         | Fact::SaleRequested { .. }
         | Fact::StationSaleMade { .. }
         | Fact::SaleApplied { .. }
-        | Fact::SaleVoided { .. } => return None,
+        | Fact::SaleVoided { .. }
+        | Fact::PaidBack { .. } => return None,
     })
 }
 
@@ -227,6 +364,9 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
             state.marks.latest_reading_ms = Some(shown.taken.mono_ms);
             if let Some(sale) = &mut state.sale {
                 sale.phase = if sale.begun.is_some() { Phase::Quarantined } else { sale.phase };
+            }
+            if let Some(refund) = &mut state.refund {
+                refund.phase = if refund.begun.is_some() { RefundPhase::Quarantined } else { refund.phase };
             }
         }
         Fact::QuarantineReleased { accepted, foreign_writes, to_suspense, .. } => {
@@ -248,6 +388,15 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
         | Fact::SaleVoidRequested { .. }) => {
             let sale = state.sale.as_mut()?;
             take_sale_fact(sale, &mut state.marks, fact);
+        }
+        fact @ (Fact::RefundBegun { .. }
+        | Fact::RefundSent { .. }
+        | Fact::RefundUnknown { .. }
+        | Fact::RefundJudged { .. }
+        | Fact::RefundFenceClosed { .. }
+        | Fact::RefundVoidRequested { .. }) => {
+            let open = state.refund.as_mut()?;
+            take_refund_step(open, &mut state.marks, fact);
         }
         fact => take_supply_fact(state, fact, event),
     }

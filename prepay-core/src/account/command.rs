@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Payment, SaleResolution};
 use super::terms::{MeterTerms, Terms};
-use crate::id::{MeterNumber, OperatorId, Reason, SaleId};
+use crate::id::{MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::MeterReading;
+use crate::refund::RefundTake;
 use crate::sale::SendOutcome;
 use crate::settlement::MeterPrices;
 
@@ -121,6 +122,72 @@ pub enum Command {
         /// Why.
         why: Reason,
     },
+    /// Credit is taken out of a meter (or out of the purse at the station) and given back to the customer.
+    RequestRefund {
+        /// The refund's number; above every earlier one of this account, reversals included.
+        refund: RefundId,
+        /// Out of which meter; `None` out of the money that the station holds.
+        from: Option<MeterNumber>,
+        /// How much.
+        take: RefundTake,
+        /// Where it goes.
+        to: RefundTo,
+        /// Who.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The last sale of a meter, or a sale of credit at the station, was a mistake: undone whole, at most once.
+    RequestReversal {
+        /// The reversal's number; above every earlier one of this account, refunds included.
+        refund: RefundId,
+        /// The sale.
+        sale: SaleId,
+        /// Who.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The meter was read in the bus slot in which the overwrite shall leave.
+    BeginRefund {
+        /// The refund.
+        refund: RefundId,
+        /// What answered.
+        evidence: MeterReading,
+    },
+    /// What became of the transmission.
+    RefundSent {
+        /// The refund.
+        refund: RefundId,
+        /// What the sender knows.
+        outcome: SendOutcome,
+    },
+    /// The meter was read back.
+    RefundReadBack {
+        /// The refund.
+        refund: RefundId,
+        /// What came back.
+        read_back: ReadBack,
+    },
+    /// It is time to look after a refund again: answers with the next step.
+    RefundProbeDue {
+        /// The refund.
+        refund: RefundId,
+    },
+    /// The connection that carried the frames of a refund is closed; no byte of it can be sent any more.
+    RefundFenceClosed {
+        /// The refund.
+        refund: RefundId,
+    },
+    /// An operator gives a refund up.
+    RequestRefundVoid {
+        /// The refund.
+        refund: RefundId,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
     /// An operator explains what a quarantined meter shows.
     ReleaseQuarantine {
         /// The meter.
@@ -131,7 +198,7 @@ pub enum Command {
         why: Reason,
         /// What the meter shows now: the new base of the books.
         reading: MeterReading,
-        /// What became of the open sale, if there is one.
+        /// What became of the open sale or refund, if there is one that had begun.
         sale: Option<SaleResolution>,
     },
     /// An operator's order about supply.
@@ -209,6 +276,17 @@ pub enum ReadBack {
     Reading(MeterReading),
     /// It did not.
     Unreadable,
+}
+
+/// Where refunded credit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundTo {
+    /// Back through the channels by which it was paid, the newest receipt first. Of
+    /// [`RefundTake::Everything`], what no receipt explains stays in the customer's purse.
+    OriginalChannel,
+    /// Into the customer's purse at the station.
+    Purse,
 }
 
 /// An operator's order about supply.

@@ -6,7 +6,7 @@ use super::event::Fact;
 use super::refusal::Refusal;
 use super::state::Account;
 use super::terms::{MeterTerms, Terms};
-use super::{observe, opening, orders, sales, settle};
+use super::{observe, opening, orders, refunds, sales, settle};
 use crate::id::MeterNumber;
 use crate::settlement::{MeterPrices, Pricer};
 use crate::status::{Link, Service};
@@ -40,6 +40,18 @@ pub(super) fn decide(account: &Account, command: &Command, now: Now, pricer: &dy
         Command::ProbeDue { sale } => sales::probe_due(d, *sale)?,
         Command::FenceClosed { sale } => sales::fence_closed(d, *sale)?,
         Command::RequestVoid { sale, by, why } => sales::request_void(d, *sale, *by, why)?,
+        Command::RequestRefund { refund, from, take, to, operator, why } => {
+            refunds::request(d, *refund, *from, *take, *to, refunds::Ordered { operator: *operator, why })?;
+        }
+        Command::RequestReversal { refund, sale, operator, why } => {
+            refunds::reverse(d, *refund, *sale, refunds::Ordered { operator: *operator, why })?;
+        }
+        Command::BeginRefund { refund, evidence } => refunds::begin(d, *refund, evidence, pricer)?,
+        Command::RefundSent { refund, outcome } => refunds::sent(d, *refund, *outcome)?,
+        Command::RefundReadBack { refund, read_back } => refunds::read_back(d, *refund, read_back, pricer)?,
+        Command::RefundProbeDue { refund } => refunds::probe_due(d, *refund)?,
+        Command::RefundFenceClosed { refund } => refunds::fence_closed(d, *refund)?,
+        Command::RequestRefundVoid { refund, by, why } => refunds::request_void(d, *refund, *by, why)?,
         Command::ReleaseQuarantine { meter, by, why, reading, sale } => {
             sales::release_quarantine(d, *meter, *by, why, reading, *sale, pricer)?;
         }

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Fact, QuarantineReason};
 use crate::finding::Finding;
-use crate::id::{MeterNumber, SaleId};
+use crate::id::{MeterNumber, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::Force;
+use crate::refund::{MoneyWrite, RefundFence};
 use crate::relay::Cause;
 use crate::sale::{FencePurpose, Proof};
 use crate::status::Credit;
@@ -54,6 +55,46 @@ pub enum Effect {
         meter: MeterNumber,
         /// What for.
         purpose: FencePurpose,
+    },
+    /// Take a bus slot, read the meter, and call `BeginRefund` with the reading; the frame follows in the same slot once
+    /// the supply is off.
+    StartRefund {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Not before this time of the monotonic clock, in milliseconds.
+        not_before_mono_ms: u64,
+    },
+    /// Write exactly this remaining amount and count in one frame, once, then report `RefundSent`. Ask
+    /// [`super::Account::may_overwrite`] right before the first byte.
+    OverwriteBalance {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What to write.
+        write: MoneyWrite,
+        /// Which frame of the refund this is, from 1. All are identical.
+        frame: u8,
+    },
+    /// Read the meter and report `RefundReadBack`.
+    ReadBackRefund {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Not before this time of the monotonic clock, in milliseconds.
+        not_before_mono_ms: u64,
+    },
+    /// Close the connection that carried the frames and report `RefundFenceClosed`.
+    FenceRefund {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What for.
+        purpose: RefundFence,
     },
     /// Write the force word, report `RelayOrdered`, read back and report `RelayReported`. Ask
     /// [`super::Account::may_write`] right before the write: a newer order may have superseded this one.
@@ -125,6 +166,20 @@ pub enum Notice {
         /// How much, minor units.
         amount: Money,
     },
+    /// Credit was given back: a receipt can be printed.
+    RefundDone {
+        /// The refund.
+        refund: RefundId,
+        /// How much, minor units.
+        amount: Money,
+        /// How sure; `None` for money that the station held.
+        proof: Option<Proof>,
+    },
+    /// A refund was given up: the credit stays where it was.
+    RefundVoided {
+        /// The refund.
+        refund: RefundId,
+    },
     /// A meter shows what nobody here did.
     Quarantined {
         /// The meter.
@@ -162,6 +217,12 @@ impl Notice {
             Fact::SaleApplied { sale, amount, proof, .. } => Self::SaleDone { sale, amount, proof: Some(proof) },
             Fact::StationSaleMade { sale, amount, .. } => Self::SaleDone { sale, amount, proof: None },
             Fact::SaleVoided { sale, amount, .. } => Self::SaleVoided { sale, amount },
+            Fact::RefundApplied { refund, amount, proof, .. } => Self::RefundDone { refund, amount, proof: Some(proof) },
+            Fact::PaidBack { refund, ref payback, .. } => {
+                let amount = super::receipts::sum(payback).unwrap_or(Money::MAX);
+                Self::RefundDone { refund, amount, proof: None }
+            }
+            Fact::RefundVoided { refund, .. } => Self::RefundVoided { refund },
             Fact::MeterQuarantined { meter, reason, .. } => Self::Quarantined { meter, reason },
             Fact::FindingRaised { meter, finding } => Self::Finding { meter, finding },
             Fact::LinkChanged { meter, to: Link::Lost, .. } => Self::LostContact { meter },

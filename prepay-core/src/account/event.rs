@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::command::{OpenMode, SupplyOrder};
+use super::receipts::Payback;
 use super::terms::{MeterTerms, Terms};
 use crate::finding::{Finding, FindingKind};
-use crate::id::{AccountId, ChannelId, MeterNumber, OperatorId, Reason, SaleId};
+use crate::id::{AccountId, ChannelId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::ledger::TransferId;
 use crate::money::Money;
+use crate::refund::{RefundBegun, RefundKind, RefundNext, RefundTake};
 use crate::relay::{Decided, StandingOrder};
 use crate::sale::{Evidence, Next, Proof, SendOutcome, VoidCause, VoidRequest};
 use crate::settlement::{BadRegister, MeterPrices, PricerState, Usage};
@@ -197,6 +199,130 @@ pub enum Fact {
         hold: Option<TransferId>,
         /// Why.
         cause: VoidCause,
+    },
+    /// Credit is to be taken out of a meter: held in the books, and the supply is to be forced off.
+    RefundRequested {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Why.
+        kind: RefundKind,
+        /// How much is asked for.
+        take: RefundTake,
+        /// What is held, minor units.
+        held: Money,
+        /// The hold on the meter's purse.
+        hold: TransferId,
+        /// What is set aside of which receipt.
+        payback: Vec<Payback>,
+        /// Who ordered it.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The intent: from here on a frame that overwrites the balance may leave.
+    RefundBegun {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What is written over what.
+        begun: RefundBegun,
+    },
+    /// What the sender knows about a frame.
+    RefundSent {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What it knows.
+        outcome: SendOutcome,
+    },
+    /// A read-back failed.
+    RefundUnknown {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// How many in a row, this one included.
+        failures: u16,
+    },
+    /// A reading was judged.
+    RefundJudged {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What follows. Writing again counts as one more frame from here on.
+        next: RefundNext,
+        /// The meter shows what was written, this surely.
+        proof: Option<Proof>,
+    },
+    /// The connection is closed, the wait runs.
+    RefundFenceClosed {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// When, on the monotonic clock of that run of the process.
+        mono_ms: u64,
+    },
+    /// An operator gives it up.
+    RefundVoidRequested {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Who and why.
+        request: VoidRequest,
+    },
+    /// The meter has less credit, and no late frame can change that.
+    RefundApplied {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Why.
+        kind: RefundKind,
+        /// What was taken, minor units.
+        amount: Money,
+        /// What was held, minor units: never less than taken.
+        held: Money,
+        /// The hold that is posted.
+        hold: TransferId,
+        /// What goes back to which channel; the rest stays in the customer's purse.
+        payback: Vec<Payback>,
+        /// The count that the meter shows.
+        count: u16,
+        /// How sure it is.
+        proof: Proof,
+    },
+    /// Nothing was taken, and nothing can be any more.
+    RefundVoided {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What was held, minor units.
+        held: Money,
+        /// The hold that is freed.
+        hold: TransferId,
+        /// Why.
+        cause: RefundVoidCause,
+    },
+    /// Money that the station held went back to its channels.
+    PaidBack {
+        /// The refund.
+        refund: RefundId,
+        /// Why.
+        kind: RefundKind,
+        /// What goes back to which channel.
+        payback: Vec<Payback>,
+        /// Who ordered it.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
     },
     /// The meter shows what nobody here did.
     MeterQuarantined {
@@ -424,6 +550,8 @@ pub enum DifferenceKind {
     Rounding,
     /// More than that: the meter deducts by another price. Goes to `price_lag` and is a finding.
     PriceLag,
+    /// Energy that was used while its balance was overwritten: the write gave it back. Goes to `overwrite_drift`.
+    Overwrite,
 }
 
 /// Why a meter is quarantined.
@@ -433,6 +561,11 @@ pub enum DifferenceKind {
 pub enum QuarantineReason {
     /// One write more than ours, of another amount than the open sale, or without one.
     ForeignWrite {
+        /// How far the balance is off, minor units.
+        off_by: Money,
+    },
+    /// The balance was overwritten, but not the count that came in the same frame.
+    TornWrite {
         /// How far the balance is off, minor units.
         off_by: Money,
     },
@@ -460,13 +593,27 @@ pub enum QuarantineReason {
     Register(BadRegister),
 }
 
-/// What became of an open sale on a quarantined meter, in the operator's judgement.
+/// Why a refund was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundVoidCause {
+    /// Asked for before anything left.
+    NeverSent,
+    /// Behind the fence the meter was still as before.
+    Fenced,
+    /// When the supply was off, the meter held less than was to be taken.
+    NotEnough,
+    /// An operator decided while the meter was quarantined.
+    Operator,
+}
+
+/// What became of an open sale or refund on a quarantined meter, in the operator's judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SaleResolution {
-    /// The meter has the credit.
+    /// The meter has the credit, or the refund was taken from it.
     Applied,
-    /// It does not; the money goes back to the customer's purse.
+    /// It does not, and the money goes back to the customer's purse; or the refund was not taken.
     NotApplied,
 }
 

@@ -18,19 +18,23 @@ mod observe;
 mod opening;
 mod orders;
 mod posting;
+mod receipts;
+mod refunds;
 mod refusal;
 mod sales;
 mod settle;
 mod state;
 mod terms;
 
-pub use command::{Command, MeterTakeOver, OpenMode, ReadBack, SupplyOrder};
+pub use command::{Command, MeterTakeOver, OpenMode, ReadBack, RefundTo, SupplyOrder};
 pub use draft::Decision;
 pub use effect::{Effect, Notice};
 pub use event::{
-    DifferenceKind, Event, Fact, Lifted, MeterOpening, Payment, QuarantineReason, SaleResolution, Settled,
+    DifferenceKind, Event, Fact, Lifted, MeterOpening, Payment, QuarantineReason, RefundVoidCause, SaleResolution,
+    Settled,
 };
 pub use posting::postings;
+pub use receipts::{Payback, Receipt, Receipts};
 pub use refusal::{ApplyError, Refusal};
-pub use state::{Account, DriftCount, MeterState, Quarantine, Suspicion};
+pub use state::{Account, DriftCount, LastSale, MeterState, Quarantine, Suspicion};
 pub use terms::{MeterTerms, Purse, Terms, TermsError};

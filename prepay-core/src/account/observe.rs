@@ -4,12 +4,13 @@ use super::draft::Draft;
 use super::event::{Fact, QuarantineReason};
 use super::refusal::Refusal;
 use super::terms::Purse;
-use super::{orders, sales, settle};
+use super::{orders, refunds, sales, settle};
 use crate::bend::{self, Bend};
 use crate::finding::{Finding, FindingKind};
 use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::reading::{Force, MeterReading};
+use crate::refund::RefundPhase;
 use crate::sale::{Evidence, Phase};
 use crate::settlement::{PriceRequest, Pricer, usage_between};
 use crate::status::{Link, Load};
@@ -46,6 +47,7 @@ pub(super) fn take_in(
         return Ok(());
     }
     let begun = state.sale().is_some_and(|sale| sale.begun.is_some());
+    let refunding = state.refund().is_some_and(|refund| refund.begun.is_some());
     let advanced = bend::advanced(draft.account(), state.count(), reading.purchase_count);
     match advanced {
         // With a sale under way a poll may be older than the frame: only a read-back says "not applied".
@@ -58,6 +60,7 @@ pub(super) fn take_in(
             }
         }
         _ if begun => sales::conclude(draft, meter, reading, pricer),
+        _ if refunding => refunds::conclude(draft, meter, reading, pricer),
         1 if is(Bend::ForeignWriteIgnored) => Ok(()),
         1 => {
             let off_by = reading.balance.minus(state.purse())?;
@@ -314,7 +317,8 @@ fn note(draft: &mut Draft<'_>, meter: MeterNumber, kind: FindingKind, finding: O
 pub(super) fn behind_fence(draft: &Draft<'_>, meter: MeterNumber, taken_mono_ms: u64) -> Result<bool, Refusal> {
     let life_ms = draft.terms()?.sale.frame_life_ms;
     let state = draft.meter(meter)?;
-    let fencing = state.sale().is_some_and(|sale| matches!(sale.phase, Phase::Fencing { .. }));
+    let fencing = state.sale().is_some_and(|sale| matches!(sale.phase, Phase::Fencing { .. }))
+        || state.refund().is_some_and(|refund| matches!(refund.phase, RefundPhase::Fencing { .. }));
     let closed = state.marks.fence_closed_ms;
     Ok(fencing
         && closed.is_some_and(|closed| {

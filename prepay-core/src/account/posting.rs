@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::event::{DifferenceKind, Event, Fact, MeterOpening, Payment, Settled};
+use super::receipts::Payback;
 use super::terms::Purse;
 use crate::id::{AccountId, MeterNumber};
 use crate::ledger::{AccountKey, AccountKind, Action, LimitRule, Transfer, TransferId};
@@ -43,6 +44,17 @@ pub fn postings(event: &Event) -> Result<Vec<Transfer>, MoneyError> {
         Fact::SaleVoided { meter, amount, hold: Some(hold), .. } => {
             post.push(Action::Void { hold: *hold }, purse, meter_purse(*meter), *amount, LimitRule::Record);
         }
+        Fact::RefundRequested { meter, held, .. } => {
+            post.push(Action::Hold, meter_purse(*meter), purse, *held, LimitRule::Enforce);
+        }
+        Fact::RefundApplied { meter, amount, hold, payback, .. } => {
+            post.push(Action::Post { hold: *hold }, meter_purse(*meter), purse, *amount, LimitRule::Record);
+            post.paid_back(payback, purse);
+        }
+        Fact::RefundVoided { meter, held, hold, .. } => {
+            post.push(Action::Void { hold: *hold }, meter_purse(*meter), purse, *held, LimitRule::Record);
+        }
+        Fact::PaidBack { payback, .. } => post.paid_back(payback, purse),
         Fact::QuarantineReleased { meter, to_suspense, .. } => {
             post.signed(AccountKey::new(AccountKind::Suspense, meter.get()), meter_purse(*meter), *to_suspense)?;
         }
@@ -89,11 +101,20 @@ impl Poster<'_> {
         Ok(())
     }
 
+    /// Money goes back the way it came.
+    fn paid_back(&mut self, parts: &[Payback], customer: AccountKey) {
+        for Payback { receipt: of, channel, amount, whole, .. } in parts {
+            let action = if *whole { Action::Reverse { of: *of } } else { Action::Refund { of: *of } };
+            self.push(action, customer, AccountKey::new(AccountKind::Cash, channel.0), *amount, LimitRule::Record);
+        }
+    }
+
     fn settled(&mut self, settled: &Settled, customer: AccountKey) -> Result<(), MoneyError> {
         let from = if settled.in_meter { meter_purse(settled.meter) } else { customer };
         let difference = match settled.difference {
             DifferenceKind::Rounding => AccountKind::MeterRounding,
             DifferenceKind::PriceLag => AccountKind::PriceLag,
+            DifferenceKind::Overwrite => AccountKind::OverwriteDrift,
         };
         self.signed(from, AccountKey::house(AccountKind::Revenue), settled.charge.minus(settled.tax)?)?;
         self.signed(from, AccountKey::house(AccountKind::Tax), settled.tax)?;

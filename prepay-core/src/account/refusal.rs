@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::terms::TermsError;
-use crate::id::{MeterNumber, OperatorId, SaleId};
+use crate::id::{MeterNumber, OperatorId, RefundId, SaleId};
 use crate::money::{Money, MoneyError};
 use crate::settlement::PricerRefusal;
 use crate::status::Service;
@@ -176,6 +176,72 @@ pub enum Refusal {
         amount: Money,
         /// There.
         available: Money,
+    },
+    /// One money-relevant write at a time.
+    #[error("refund {} is open on meter {meter}", open.0)]
+    RefundOpen {
+        /// The meter.
+        meter: MeterNumber,
+        /// The open refund.
+        open: RefundId,
+    },
+    /// No such open refund: unknown, or closed already.
+    #[error("refund {} is not open", refund.0)]
+    NoSuchRefund {
+        /// The number.
+        refund: RefundId,
+    },
+    /// The number is not above every earlier one.
+    #[error("refund {} is not above {}, the latest of this account", refund.0, latest.0)]
+    RefundNotNew {
+        /// The number.
+        refund: RefundId,
+        /// The latest.
+        latest: RefundId,
+    },
+    /// The command does not fit the step at which the refund is.
+    #[error("refund {}: {command} does not fit, it is {phase}", refund.0)]
+    RefundStep {
+        /// The refund.
+        refund: RefundId,
+        /// The command.
+        command: &'static str,
+        /// The step.
+        phase: &'static str,
+    },
+    /// The place does not fit the account.
+    #[error("{problem}")]
+    RefundPlace {
+        /// Why not.
+        problem: &'static str,
+    },
+    /// More than was paid through the channels and not given back yet.
+    #[error("{} minor units wanted, {} of what was paid can still be given back", amount.minor(), refundable.minor())]
+    AboveRefundable {
+        /// Wanted.
+        amount: Money,
+        /// What can be given back.
+        refundable: Money,
+    },
+    /// Only the last sale that a meter has taken, or a sale at the station, can be reversed.
+    #[error("sale {} is not the last sale of a meter, nor a sale at the station that is still known", sale.0)]
+    NotReversible {
+        /// The sale.
+        sale: SaleId,
+    },
+    /// A sale is reversed at most once.
+    #[error("sale {} is reversed already, or is being reversed", sale.0)]
+    AlreadyReversed {
+        /// The sale.
+        sale: SaleId,
+    },
+    /// A sale of which something was refunded is not reversed.
+    #[error("of sale {} {} minor units are refunded already", sale.0, refunded.minor())]
+    AlreadyRefunded {
+        /// The sale.
+        sale: SaleId,
+        /// How much, open refunds included.
+        refunded: Money,
     },
     /// An operator has to say what became of the open sale, and only then.
     #[error("meter {meter}: {problem}")]

@@ -10,7 +10,7 @@ use super::posting::first_transfer;
 use super::refusal::Refusal;
 use super::state::{Account, MeterState};
 use super::terms::Purse;
-use super::{observe, settle};
+use super::{observe, refunds, settle};
 use crate::bend::{self, Bend};
 use crate::id::{ChannelId, MeterNumber, OperatorId, Reason, SaleId};
 use crate::money::Money;
@@ -71,12 +71,7 @@ fn paid_by_channel(payment: Payment) -> Result<ChannelId, Refusal> {
 fn check_meter_can_take(draft: &Draft<'_>, meter: MeterNumber, amount: Money, payment: Payment) -> Result<(), Refusal> {
     let terms = draft.terms()?;
     let state = draft.meter(meter)?;
-    if state.quarantine().is_some() {
-        return Err(Refusal::Quarantined { meter });
-    }
-    if let Some(open) = state.sale() {
-        return Err(Refusal::SaleOpen { meter, open: open.id });
-    }
+    refunds::check_no_write_open(state)?;
     if amount > MAX_FRAME_AMOUNT {
         return Err(Refusal::AmountAboveFrame { amount, max: MAX_FRAME_AMOUNT });
     }
@@ -131,7 +126,7 @@ pub(super) fn begin(
 
 /// A missing price never stands in the way of a sale: the same energy is booked by the next settlement, which refuses
 /// loudly.
-fn book_if_priced(
+pub(super) fn book_if_priced(
     draft: &mut Draft<'_>,
     meter: MeterNumber,
     reading: &MeterReading,
@@ -370,7 +365,9 @@ pub(super) fn release_quarantine(
         return Err(Refusal::OtherMeter { meter, shown: reading.meter });
     }
     observe::check_time(draft, meter, reading)?;
-    resolve_sale(draft, meter, resolution)?;
+    if !refunds::resolve(draft, meter, resolution)? {
+        resolve_sale(draft, meter, resolution)?;
+    }
     let state = draft.meter(meter)?;
     let foreign_writes = reading.purchase_count.wrapping_sub(state.count());
     book_quarantined(draft, meter, reading, pricer)?;
@@ -380,8 +377,9 @@ pub(super) fn release_quarantine(
     };
     let (accepted, why) = (Evidence::from(reading), why.clone());
     draft.push(Fact::QuarantineReleased { meter, by, why, accepted, foreign_writes, to_suspense })?;
-    let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
-    effect.into_iter().for_each(|effect| draft.effect(effect));
+    let (account, state, now) = (draft.account(), draft.meter(meter)?, draft.now);
+    let effects = [next_step(account, state, now), refunds::next_step(account, state, now)];
+    effects.into_iter().flatten().for_each(|effect| draft.effect(effect));
     observe::assess(draft, meter, reading, pricer)
 }
 
@@ -462,6 +460,7 @@ pub(super) fn resume(account: &Account, now: Now) -> Vec<Effect> {
     let mut effects = Vec::new();
     for state in account.meters() {
         effects.extend(next_step(account, state, now));
+        effects.extend(refunds::next_step(account, state, now));
         let order = state.order();
         if !order.confirmed {
             let (meter, version) = (state.number(), order.version);

@@ -72,8 +72,11 @@ pub(super) fn book(
         return Ok(());
     }
     let limit = u64::from(usage.priced_registers());
-    let difference =
-        if booked.minus(charge)?.magnitude() > limit { DifferenceKind::PriceLag } else { DifferenceKind::Rounding };
+    let difference = match (booked.minus(charge)?.magnitude() > limit, state.overwritten) {
+        (false, _) => DifferenceKind::Rounding,
+        (true, true) => DifferenceKind::Overwrite,
+        (true, false) => DifferenceKind::PriceLag,
+    };
     draft.push(Fact::Settled(Settled {
         meter,
         in_meter,

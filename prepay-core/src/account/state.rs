@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::Decision;
 use super::event::{Event, QuarantineReason};
+use super::receipts::Receipts;
 use super::refusal::{ApplyError, Refusal};
 use super::terms::{MeterTerms, Purse, Terms};
 use super::{Command, Effect};
 use crate::bend::{self, Bend};
 use crate::finding::FindingKind;
-use crate::id::{AccountId, MeterNumber, SaleId};
+use crate::id::{AccountId, MeterNumber, RefundId, SaleId};
 use crate::money::Money;
 use crate::persist::Withheld;
+use crate::refund::{OpenRefund, RefundPhase};
 use crate::relay::{Cause, Order, Standing, StandingOrder};
 use crate::sale::{Evidence, OpenSale, Phase};
 use crate::settlement::{Pricer, PricerState};
@@ -31,6 +33,10 @@ pub struct Account {
     pub(super) held: Money,
     pub(super) credit: Credit,
     pub(super) latest_sale: Option<SaleId>,
+    #[serde(default)]
+    pub(super) latest_refund: Option<RefundId>,
+    #[serde(default)]
+    pub(super) receipts: Receipts,
     pub(super) meters: Vec<MeterState>,
     #[cfg(feature = "sim")]
     #[serde(skip)]
@@ -60,6 +66,13 @@ pub struct MeterState {
     pub(super) cut: bool,
     pub(super) quarantine: Option<Quarantine>,
     pub(super) sale: Option<OpenSale>,
+    #[serde(default)]
+    pub(super) refund: Option<OpenRefund>,
+    #[serde(default)]
+    pub(super) last_sale: Option<LastSale>,
+    /// The balance was overwritten since the last booking.
+    #[serde(default)]
+    pub(super) overwritten: bool,
     pub(super) keep_power: Option<StandingOrder>,
     pub(super) forced_off: Option<StandingOrder>,
     pub(super) lock_out: Option<StandingOrder>,
@@ -87,6 +100,15 @@ pub struct DriftCount {
     pub settlements: u64,
     /// The sum of their differences (meter less tariff), minor units.
     pub sum: Money,
+}
+
+/// The last sale that a meter has taken: the only one that can still be reversed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSale {
+    /// The sale.
+    pub sale: SaleId,
+    /// What the meter was credited with, minor units.
+    pub amount: Money,
 }
 
 /// A quarantine that stands.
@@ -127,6 +149,8 @@ impl Account {
             held: Money::ZERO,
             credit: Credit::Normal,
             latest_sale: None,
+            latest_refund: None,
+            receipts: Receipts(Vec::new()),
             meters: Vec::new(),
             #[cfg(feature = "sim")]
             bend: None,
@@ -256,6 +280,19 @@ impl Account {
         open.is_some_and(|open| open.phase == Phase::Sending && open.frames == frame)
     }
 
+    /// Whether an overwrite is still the one to be sent: asked right before its first byte leaves.
+    #[must_use]
+    pub fn may_overwrite(&self, refund: RefundId, frame: u8) -> bool {
+        let open = self.meters.iter().filter_map(MeterState::refund).find(|open| open.id == refund);
+        open.is_some_and(|open| open.phase == RefundPhase::Writing && open.frames == frame)
+    }
+
+    /// What customers paid that can still be given back through its channel.
+    #[must_use]
+    pub const fn receipts(&self) -> &Receipts {
+        &self.receipts
+    }
+
     /// All axes of one meter.
     #[must_use]
     pub fn status(&self, meter: MeterNumber) -> Option<Status> {
@@ -286,7 +323,9 @@ impl Account {
         Standing {
             lock_out: meter.lock_out.is_some(),
             keep_power: meter.keep_power.is_some(),
-            forced_off: meter.forced_off.is_some(),
+            // The station's own order while it takes credit out of the meter stands like an operator's.
+            forced_off: meter.forced_off.is_some()
+                || (meter.quarantine.is_none() && meter.refund.as_ref().is_some_and(OpenRefund::holds_off)),
             load_limit: meter.shed,
             friendly_hours: meter.friendly,
             arrears: self.credit_of(meter) == Credit::Arrears,
@@ -366,6 +405,18 @@ impl MeterState {
     #[must_use]
     pub const fn sale(&self) -> Option<&OpenSale> {
         self.sale.as_ref()
+    }
+
+    /// The open refund or reversal.
+    #[must_use]
+    pub const fn refund(&self) -> Option<&OpenRefund> {
+        self.refund.as_ref()
+    }
+
+    /// The last sale that it has taken, unless that is reversed.
+    #[must_use]
+    pub const fn last_sale(&self) -> Option<LastSale> {
+        self.last_sale
     }
 
     /// The quarantine that stands.
