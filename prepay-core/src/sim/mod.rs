@@ -14,6 +14,7 @@ mod cell;
 mod link;
 mod meter;
 mod mutants;
+mod prices;
 mod report;
 mod rng;
 
