@@ -7,9 +7,9 @@
 use crate::account::Account;
 #[cfg(feature = "sim")]
 use crate::reading::Force;
+use crate::refund::{OverwriteVerdict, RefundNext};
 #[cfg(feature = "sim")]
 use crate::relay::Cause;
-use crate::refund::{OverwriteVerdict, RefundNext};
 use crate::relay::{self, Cutter, Decided, Standing};
 use crate::sale::{FencePurpose, Next, Proof, Verdict};
 

@@ -5,10 +5,13 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{METER, OPERATOR, TILL, fen, meter_terms, number, terms, why};
-use prepay_core::account::{DifferenceKind, Event, Fact, MeterOpening, OpenMode, Payment, Purse, Settled, postings};
-use prepay_core::id::{AccountId, ChannelId, SaleId};
+use prepay_core::account::{
+    DifferenceKind, Event, Fact, MeterOpening, OpenMode, Payback, Payment, Purse, RefundVoidCause, Settled, postings,
+};
+use prepay_core::id::{AccountId, ChannelId, RefundId, SaleId};
 use prepay_core::ledger::{AccountKey, AccountKind, Action, LimitRule, Transfer, TransferId};
 use prepay_core::reading::{Rates, Registers};
+use prepay_core::refund::{RefundKind, RefundTake};
 use prepay_core::sale::{Evidence, Proof, VoidCause};
 use prepay_core::settlement::{PricerState, Usage};
 use prepay_core::time::Now;
@@ -56,6 +59,50 @@ fn voided(hold: Option<TransferId>) -> Fact {
     Fact::SaleVoided { sale, meter, amount: fen(100), hold, cause: VoidCause::Fenced }
 }
 
+const RECEIPT: TransferId = TransferId::new(7, 2, 0);
+
+fn payback(whole: bool) -> Vec<Payback> {
+    vec![Payback { sale: SaleId(1), receipt: RECEIPT, channel: ChannelId(1), amount: fen(100), whole }]
+}
+
+fn refund_requested(held: i64) -> Fact {
+    Fact::RefundRequested {
+        refund: RefundId(1),
+        meter: number(METER),
+        kind: RefundKind::Refund,
+        take: RefundTake::Everything,
+        held: fen(held),
+        hold: HOLD,
+        payback: payback(false),
+        operator: OPERATOR,
+        why: why("moves out"),
+    }
+}
+
+fn refund_applied(kind: RefundKind, amount: i64, payback: Vec<Payback>) -> Fact {
+    Fact::RefundApplied {
+        refund: RefundId(1),
+        meter: number(METER),
+        kind,
+        amount: fen(amount),
+        held: fen(amount.max(0)),
+        hold: HOLD,
+        payback,
+        count: 43,
+        proof: Proof::Amount,
+    }
+}
+
+fn refund_voided(held: i64) -> Fact {
+    let (refund, meter, cause) = (RefundId(1), number(METER), RefundVoidCause::Fenced);
+    Fact::RefundVoided { refund, meter, held: fen(held), hold: HOLD, cause }
+}
+
+fn paid_back(kind: RefundKind, whole: bool) -> Fact {
+    let (operator, why) = (OPERATOR, why("moves out"));
+    Fact::PaidBack { refund: RefundId(1), kind, payback: payback(whole), operator, why }
+}
+
 fn released(to_suspense: i64) -> Fact {
     Fact::QuarantineReleased {
         meter: number(METER),
@@ -71,6 +118,8 @@ fn released(to_suspense: i64) -> Fact {
 fn samples() -> Vec<(&'static str, &'static str, i64, Fact)> {
     let (sale, meter, operator) = (SaleId(1), number(METER), OPERATOR);
     let (rounding, lag) = (DifferenceKind::Rounding, DifferenceKind::PriceLag);
+    let over = DifferenceKind::Overwrite;
+    let (back, undone) = (RefundKind::Refund, RefundKind::Reversal { sale });
     vec![
         ("opened", "credit at the station", 500, opened(Purse::AtStation, 500, 70)),
         ("opened", "purse in the meter, each meter", 70, opened(Purse::InMeter, 0, 70)),
@@ -80,6 +129,18 @@ fn samples() -> Vec<(&'static str, &'static str, i64, Fact)> {
         ("settled", "the meter took less, within rounding", 2, settled(true, 100, 0, 98, rounding)),
         ("settled", "the meter took more, beyond rounding", 40, settled(true, 100, 0, 140, lag)),
         ("settled", "the meter took less, beyond rounding", 40, settled(true, 100, 0, 60, lag)),
+        ("settled", "the meter took more, after an overwrite", 40, settled(true, 100, 0, 140, over)),
+        ("settled", "the meter took less, after an overwrite", 40, settled(true, 100, 0, 60, over)),
+        ("refund_requested", "any", 100, refund_requested(100)),
+        ("refund_requested", "an overdrawn meter is cleared", 0, refund_requested(0)),
+        ("refund_applied", "into the purse", 100, refund_applied(back, 100, vec![])),
+        ("refund_applied", "refund through a channel", 100, refund_applied(back, 100, payback(false))),
+        ("refund_applied", "reversal", 100, refund_applied(undone, 100, payback(true))),
+        ("refund_applied", "an overdrawn meter is cleared", 30, refund_applied(back, -30, vec![])),
+        ("refund_voided", "any", 100, refund_voided(100)),
+        ("refund_voided", "an overdrawn meter is cleared", 0, refund_voided(0)),
+        ("paid_back", "refund", 100, paid_back(back, false)),
+        ("paid_back", "reversal", 100, paid_back(undone, true)),
         ("settled", "purse at the station", 87, settled(false, 100, 13, 100, rounding)),
         ("sale_requested", "paid by a channel", 100, requested(TILL)),
         ("sale_requested", "paid from the purse", 0, requested(Payment::Purse)),
@@ -120,6 +181,8 @@ fn words(transfer: &Transfer) -> [String; 4] {
         Action::Hold => "hold",
         Action::Post { hold: HOLD } => "post",
         Action::Void { hold: HOLD } => "void",
+        Action::Refund { of: RECEIPT } => "refund",
+        Action::Reverse { of: RECEIPT } => "reverse",
         other => panic!("not in the table: {other:?}"),
     };
     let limit = if transfer.limit == LimitRule::Enforce { "enforce" } else { "record" };

@@ -217,7 +217,9 @@ impl Notice {
             Fact::SaleApplied { sale, amount, proof, .. } => Self::SaleDone { sale, amount, proof: Some(proof) },
             Fact::StationSaleMade { sale, amount, .. } => Self::SaleDone { sale, amount, proof: None },
             Fact::SaleVoided { sale, amount, .. } => Self::SaleVoided { sale, amount },
-            Fact::RefundApplied { refund, amount, proof, .. } => Self::RefundDone { refund, amount, proof: Some(proof) },
+            Fact::RefundApplied { refund, amount, proof, .. } => {
+                Self::RefundDone { refund, amount, proof: Some(proof) }
+            }
             Fact::PaidBack { refund, ref payback, .. } => {
                 let amount = super::receipts::sum(payback).unwrap_or(Money::MAX);
                 Self::RefundDone { refund, amount, proof: None }

@@ -45,14 +45,22 @@ pub fn postings(event: &Event) -> Result<Vec<Transfer>, MoneyError> {
             post.push(Action::Void { hold: *hold }, purse, meter_purse(*meter), *amount, LimitRule::Record);
         }
         Fact::RefundRequested { meter, held, .. } => {
-            post.push(Action::Hold, meter_purse(*meter), purse, *held, LimitRule::Enforce);
+            if held.is_positive() {
+                post.push(Action::Hold, meter_purse(*meter), purse, *held, LimitRule::Enforce);
+            }
         }
         Fact::RefundApplied { meter, amount, hold, payback, .. } => {
-            post.push(Action::Post { hold: *hold }, meter_purse(*meter), purse, *amount, LimitRule::Record);
+            if amount.is_positive() {
+                post.push(Action::Post { hold: *hold }, meter_purse(*meter), purse, *amount, LimitRule::Record);
+            } else {
+                post.signed(meter_purse(*meter), purse, *amount)?;
+            }
             post.paid_back(payback, purse);
         }
         Fact::RefundVoided { meter, held, hold, .. } => {
-            post.push(Action::Void { hold: *hold }, meter_purse(*meter), purse, *held, LimitRule::Record);
+            if held.is_positive() {
+                post.push(Action::Void { hold: *hold }, meter_purse(*meter), purse, *held, LimitRule::Record);
+            }
         }
         Fact::PaidBack { payback, .. } => post.paid_back(payback, purse),
         Fact::QuarantineReleased { meter, to_suspense, .. } => {

@@ -16,8 +16,8 @@ use crate::id::{MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::{Force, MeterReading};
 use crate::refund::{
-    MoneyWrite, OpenRefund, Overwrite, OverwriteVerdict, RefundBegun, RefundFence, RefundKind, RefundNext,
-    RefundPhase, RefundTake, Seen, verdict,
+    MoneyWrite, OpenRefund, Overwrite, OverwriteVerdict, RefundBegun, RefundFence, RefundKind, RefundNext, RefundPhase,
+    RefundTake, Seen, verdict,
 };
 use crate::sale::{Evidence, Proof, SendOutcome, VoidRequest};
 use crate::settlement::{Pricer, usage_between};
@@ -46,10 +46,14 @@ pub(super) fn request(
     check_meter(draft, meter)?;
     let stored = draft.meter(meter)?.purse();
     let held = match take {
-        RefundTake::Exactly(amount) => amount,
-        RefundTake::Everything => stored,
+        RefundTake::Exactly(amount) => {
+            check_amount(amount, stored)?;
+            amount
+        }
+        RefundTake::Everything if stored.is_zero() => return Err(Refusal::AmountNotPositive { amount: stored }),
+        // An overdrawn meter is cleared: the customer then owes it at the station, and nothing is held.
+        RefundTake::Everything => stored.max(Money::ZERO),
     };
-    check_amount(held, stored)?;
     let payback = match to {
         RefundTo::Purse => Vec::new(),
         RefundTo::OriginalChannel => draft.account().receipts.spread(held)?,
@@ -60,12 +64,7 @@ pub(super) fn request(
     hold(draft, refund, meter, RefundKind::Refund, take, held, payback, by)
 }
 
-pub(super) fn reverse(
-    draft: &mut Draft<'_>,
-    refund: RefundId,
-    sale: SaleId,
-    by: Ordered<'_>,
-) -> Result<(), Refusal> {
+pub(super) fn reverse(draft: &mut Draft<'_>, refund: RefundId, sale: SaleId, by: Ordered<'_>) -> Result<(), Refusal> {
     check_new(draft, refund)?;
     let kind = RefundKind::Reversal { sale };
     if draft.terms()?.purse == Purse::AtStation {
@@ -215,10 +214,12 @@ pub(super) fn begin(
     }
     let amount = match open.take {
         RefundTake::Exactly(amount) => amount,
+        RefundTake::Everything if open.held.is_zero() => reading.balance.min(Money::ZERO),
         RefundTake::Everything => reading.balance.min(open.held),
     };
     let remaining = reading.balance.minus(amount)?;
-    if !amount.is_positive() || remaining.is_negative() {
+    let overdrawn = open.held.is_zero() && amount.is_negative();
+    if !(amount.is_positive() || overdrawn) || remaining.is_negative() {
         return void(draft, meter, RefundVoidCause::NotEnough);
     }
     let new_count = state.count().wrapping_add(1);

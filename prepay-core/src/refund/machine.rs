@@ -30,7 +30,8 @@ pub enum RefundKind {
 pub enum RefundTake {
     /// This much, minor units.
     Exactly(Money),
-    /// Whatever the meter holds when it is read with the supply off: what a closing account needs.
+    /// Whatever the meter holds when it is read with the supply off: what a closing account needs. What a meter is
+    /// overdrawn by becomes a debt at the station.
     Everything,
 }
 

@@ -239,7 +239,8 @@ mod tests {
         fn any_amounts_get_a_verdict(b0: i64, t in 0_i64.., b1: i64, used in proptest::option::of(0_i64..), tol in 0_i64..) {
             let found = judge(&overwrite(5, b0, t), used, tol, reading(METER, 6, b1));
             let above = i128::from(b1) > i128::from(t) + i128::from(tol);
-            prop_assert!(!above || matches!(found, OverwriteVerdict::Foreign { .. }));
+            let foreign = matches!(found, OverwriteVerdict::Foreign { .. });
+            prop_assert!(!above || foreign);
             prop_assert!(found != OverwriteVerdict::Applied(Proof::Amount) || used.is_some());
         }
     }

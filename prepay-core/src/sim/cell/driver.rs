@@ -41,7 +41,8 @@ impl Cell {
                     self.write_force(version, force, report);
                 }
             }
-            Effect::Notify(_) => {}
+            // People are told by others, and this cell asks for nothing else.
+            _ => {}
         }
     }
 
