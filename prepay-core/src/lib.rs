@@ -26,7 +26,9 @@ extern crate alloc;
 
 pub mod account;
 mod bend;
+pub mod cosem;
 pub mod credit;
+pub mod debt;
 pub mod finding;
 pub mod id;
 pub mod ledger;

@@ -19,6 +19,7 @@ use crate::id::MeterNumber;
 use crate::ledger::{AccountKey, AccountKind, Ledger};
 use crate::money::{Money, MoneyError};
 use crate::reading::MeterReading;
+use crate::refund::RefundKind;
 use crate::settlement::{PriceRequest, Pricer, PricerRefusal, usage_between};
 
 /// Something that should be equal and is not.
@@ -110,6 +111,13 @@ pub fn with_ledger(account: &Account, ledger: &Ledger) -> Result<Vec<Discrepancy
     let purse = AccountKey::new(AccountKind::CustomerPurse, account.id().0);
     let customer = ledger.balance(purse);
     compare(&mut found, purse, customer.posted()?, account.purse());
+    let posted = |kind| ledger.balance(AccountKey::new(kind, account.id().0)).posted();
+    // What a customer owes is ours: it stands on the debit side.
+    let owed = posted(AccountKind::Arrears)?.plus(posted(AccountKind::Instalments)?)?.negated()?;
+    let debts = AccountKey::new(AccountKind::Arrears, account.id().0);
+    compare(&mut found, debts, owed, account.debts().total()?);
+    let deposits = AccountKey::new(AccountKind::Deposits, account.id().0);
+    compare(&mut found, deposits, posted(AccountKind::Deposits)?, account.deposit());
     let begun = account.meters().iter().filter_map(hold_of);
     let (held, pending) = (Money::sum(begun)?, customer.debits_pending);
     if pending != held {
@@ -119,7 +127,14 @@ pub fn with_ledger(account: &Account, ledger: &Ledger) -> Result<Vec<Discrepancy
         let key = AccountKey::new(AccountKind::MeterPurse, meter.number().get());
         let purse = ledger.balance(key);
         compare(&mut found, key, purse.posted()?, meter.purse());
-        let held = meter.refund().map_or(Money::ZERO, |refund| refund.held);
+        let carried_from = |new: &MeterState| match new.refund() {
+            Some(refund) if refund.kind == RefundKind::CarryOver { from: meter.number() } => Some(refund.held),
+            _ => None,
+        };
+        // Of a replacement the hold stands on the old meter while the write stands on the new one.
+        let own = meter.refund().filter(|refund| !matches!(refund.kind, RefundKind::CarryOver { .. }));
+        let carried = account.meters().iter().find_map(carried_from).unwrap_or(Money::ZERO);
+        let held = own.map_or(carried, |refund| refund.held);
         if purse.debits_pending != held {
             found.push(Discrepancy::LedgerHolds { key, ledger: purse.debits_pending, account: held });
         }

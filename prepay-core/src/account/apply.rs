@@ -4,9 +4,11 @@ use alloc::vec::Vec;
 
 use super::command::SupplyOrder;
 use super::event::{DifferenceKind, Event, Fact, MeterOpening, Payment, Settled};
+use super::money_facts;
 use super::posting::first_transfer;
 use super::receipts;
 use super::refusal::ApplyError;
+use super::replaced_facts;
 use super::state::{Account, DriftCount, LastSale, Marks, MeterState, Quarantine, Suspicion};
 use super::terms::Purse;
 use crate::finding::FindingKind;
@@ -35,7 +37,7 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
     let impossible = |fact| ApplyError::Impossible { seq: event.seq, fact };
     match &event.fact {
         Fact::Opened { terms, meters, station_credit } => {
-            if account.service != Service::NotOpened {
+            if !matches!(account.service, Service::NotOpened | Service::Prepared) {
                 return Err(impossible("opened"));
             }
             let in_meter = terms.purse == Purse::InMeter;
@@ -43,6 +45,7 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             account.purse = *station_credit;
             account.terms = Some(*terms);
             account.service = Service::Open;
+            account.prepared = None;
         }
         Fact::TermsChanged { terms } => account.terms = Some(*terms),
         Fact::Settled(settled) => take_settled(account, settled, event.seq)?,
@@ -57,6 +60,10 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             }
             if !in_meter {
                 account.credit = *to;
+                // Credit is above the limit again without it: emergency credit is paid back.
+                if *to < Credit::Arrears {
+                    account.emergency = None;
+                }
             }
         }
         Fact::StationSaleMade { sale, amount, channel, .. } => {
@@ -111,6 +118,25 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
         | Fact::RefundApplied { .. }
         | Fact::RefundVoided { .. }
         | Fact::PaidBack { .. }) => take_refund(account, fact, event.seq)?,
+        fact @ (Fact::ReplacementRequested { .. }
+        | Fact::ReplacementDone { .. }
+        | Fact::ReplacementRolledBack { .. }
+        | Fact::BenchRead { .. }) => replaced_facts::take(account, fact, event.seq)?,
+        fact @ (Fact::Prepared { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Closed { .. }
+        | Fact::MeterAttached { .. }
+        | Fact::MeterDetached { .. }) => money_facts::take_life(account, fact, event.seq)?,
+        fact @ (Fact::PaymentReceived { .. }
+        | Fact::DebtIncurred { .. }
+        | Fact::DebtRecovered { .. }
+        | Fact::InstalmentsAgreed { .. }
+        | Fact::DebtWrittenOff { .. }
+        | Fact::DepositTaken { .. }
+        | Fact::DepositReturned { .. }
+        | Fact::GoodwillGiven { .. }
+        | Fact::EmergencyTaken { .. }) => money_facts::take_debt(account, fact, event)?,
         fact => {
             let number = meter_of(fact).ok_or(impossible("event of a later version"))?;
             let state = find(account, number).ok_or(impossible("event of an unknown meter"))?;
@@ -231,7 +257,7 @@ fn take_refund_step(open: &mut OpenRefund, marks: &mut Marks, fact: &Fact) {
     }
 }
 
-fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
+pub(super) fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
     let shown = opening.shown;
     MeterState {
         terms: opening.terms,
@@ -256,6 +282,10 @@ fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
         sale: None,
         refund: None,
         last_sale: None,
+        replaced_by: None,
+        carry: None,
+        carried_count: 0,
+        carried_centi_kwh: 0,
         overwritten: false,
         keep_power: None,
         forced_off: None,
@@ -349,7 +379,26 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
         | Fact::StationSaleMade { .. }
         | Fact::SaleApplied { .. }
         | Fact::SaleVoided { .. }
-        | Fact::PaidBack { .. } => return None,
+        | Fact::PaidBack { .. }
+        | Fact::ReplacementRequested { .. }
+        | Fact::ReplacementDone { .. }
+        | Fact::ReplacementRolledBack { .. }
+        | Fact::BenchRead { .. }
+        | Fact::Prepared { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Closed { .. }
+        | Fact::MeterAttached { .. }
+        | Fact::MeterDetached { .. }
+        | Fact::PaymentReceived { .. }
+        | Fact::DebtIncurred { .. }
+        | Fact::DebtRecovered { .. }
+        | Fact::InstalmentsAgreed { .. }
+        | Fact::DebtWrittenOff { .. }
+        | Fact::DepositTaken { .. }
+        | Fact::DepositReturned { .. }
+        | Fact::GoodwillGiven { .. }
+        | Fact::EmergencyTaken { .. } => return None,
     })
 }
 

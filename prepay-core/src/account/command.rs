@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Payment, SaleResolution};
 use super::terms::{MeterTerms, Terms};
-use crate::id::{MeterNumber, OperatorId, Reason, RefundId, SaleId};
+use crate::debt::{DebtKind, Plan};
+use crate::id::{ChannelId, DebtId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::MeterReading;
 use crate::refund::RefundTake;
 use crate::sale::SendOutcome;
-use crate::settlement::MeterPrices;
+use crate::settlement::{MeterPrices, Usage};
 
 /// A command. Facts from the outside (readings, send outcomes) are commands too: they are judged, not believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,176 @@ pub enum Command {
         /// Credit at the station that was there before these books, minor units; may be negative; 0 with purses in
         /// meters.
         station_credit: Money,
+    },
+    /// Enters everything that an account needs, so that readings alone open it. May be repeated until then.
+    Prepare {
+        /// The terms.
+        terms: Terms,
+        /// Its meters.
+        meters: Vec<MeterTerms>,
+        /// How they begin.
+        mode: OpenMode,
+    },
+    /// Opens a prepared account.
+    OpenPrepared {
+        /// One reading of each of its meters.
+        readings: Vec<MeterReading>,
+    },
+    /// No more sales for now; supply goes on by its rules, and what is open is brought to its end.
+    Pause {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Sales again.
+    Resume {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Closes the account for good, with its final settlement. No meter may hold credit: refund it first.
+    Close {
+        /// The last reading of each meter.
+        readings: Vec<MeterReading>,
+        /// What becomes of the money that remains.
+        settlement: FinalSettlement,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// One more meter: a further shop of the same tenant, or the shop into which a tenant moves.
+    AttachMeter {
+        /// The meter.
+        meter: MeterTakeOver,
+    },
+    /// A meter leaves the account. It may hold no credit: refund it into the purse first.
+    DetachMeter {
+        /// The meter.
+        meter: MeterNumber,
+        /// Its last reading.
+        reading: MeterReading,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A new meter takes the place of an old one: balance, ladder position, purchase count and energy go with it.
+    ReplaceMeter {
+        /// The number of the write, of the series of refunds.
+        refund: RefundId,
+        /// The old meter.
+        old: MeterNumber,
+        /// How it was read last.
+        last: OldMeter,
+        /// The new meter with a reading of now; its mode and what it shows as credit do not matter.
+        new: MeterTakeOver,
+        /// Who.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A replaced meter that could not be read is read on the bench, or its estimate is accepted.
+    ReadOnBench {
+        /// The old meter.
+        meter: MeterNumber,
+        /// What it shows; `None` accepts the estimate.
+        reading: Option<MeterReading>,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A debt at the station: fees, arrears from before, charges at the end of a period.
+    ChargeDebt {
+        /// Its number; above every earlier one of this account.
+        debt: DebtId,
+        /// What for, and how much.
+        charge: DebtCharge,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Turns what a postpaid account has used on credit into a bill.
+    IssueBill {
+        /// The bill's number as a debt; above every earlier one of this account.
+        debt: DebtId,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A debt is paid in parts from now on.
+    AgreeInstalments {
+        /// The debt.
+        debt: DebtId,
+        /// The parts; `agreed` is ignored and taken from the debt.
+        plan: Plan,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A debt is given up.
+    WriteOffDebt {
+        /// The debt.
+        debt: DebtId,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Somebody pays debts and nothing else.
+    PayDebts {
+        /// The payment's number, of the series of sales.
+        sale: SaleId,
+        /// How much, minor units; at most what is owed.
+        amount: Money,
+        /// How it was paid.
+        channel: ChannelId,
+        /// Who took it.
+        operator: OperatorId,
+    },
+    /// A deposit is handed in. It comes back at closing.
+    TakeDeposit {
+        /// How much, minor units.
+        amount: Money,
+        /// How it was paid.
+        channel: ChannelId,
+        /// Who took it.
+        operator: OperatorId,
+    },
+    /// Credit for nothing, into the customer's purse.
+    GiveGoodwill {
+        /// How much, minor units.
+        amount: Money,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The base free amount of a period, into the customer's purse; once a period.
+    GiveFreeAmount {
+        /// The period, by any number that rises (202603).
+        period: u32,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The customer takes the emergency credit that is offered.
+    TakeEmergency {
+        /// The debt's number, with the purse in a meter.
+        debt: DebtId,
+        /// With the purse in a meter: the number of the sale that carries it there, and the meter.
+        sale: Option<(SaleId, MeterNumber)>,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
     },
     /// Other terms. The purse and the currency stay.
     ChangeTerms {
@@ -266,6 +437,52 @@ pub enum Command {
     },
     /// Time has passed: orders may have lapsed.
     Tick,
+}
+
+/// How an old meter was read last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OldMeter {
+    /// It was read when it was taken off.
+    Read(MeterReading),
+    /// It can't be read: lightning, water. What it has used since its last booking is estimated.
+    Unreadable {
+        /// The estimate; its times are ignored.
+        usage: Usage,
+        /// What became of a sale that had begun, in the operator's judgement.
+        sale: Option<SaleResolution>,
+    },
+}
+
+/// A debt that is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DebtCharge {
+    /// What for: arrears, period end or fee.
+    pub kind: DebtKind,
+    /// How much, tax included, minor units.
+    pub amount: Money,
+    /// The tax in it, minor units.
+    pub tax: Money,
+    /// The debt has no effect on supply before this time (UTC seconds).
+    pub notice_until_utc_s: i64,
+}
+
+/// What becomes of the money that remains when an account is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalSettlement {
+    /// It goes back through the channels of its receipts, and what none explains through this one.
+    Refund {
+        /// The channel for the rest.
+        channel: ChannelId,
+    },
+    /// The customer pays what is owed.
+    Collect {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// It is given up, by us or by the customer.
+    WriteOff,
 }
 
 /// What became of a read-back.

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Fact, QuarantineReason};
+use crate::debt::DebtKind;
 use crate::finding::Finding;
-use crate::id::{MeterNumber, RefundId, SaleId};
+use crate::id::{DebtId, MeterNumber, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::Force;
 use crate::refund::{MoneyWrite, RefundFence};
@@ -180,6 +181,24 @@ pub enum Notice {
         /// The refund.
         refund: RefundId,
     },
+    /// The customer owes something; before `notice_until_utc_s` it has no effect on supply.
+    DebtIncurred {
+        /// The debt.
+        debt: DebtId,
+        /// What for.
+        kind: DebtKind,
+        /// How much, minor units.
+        amount: Money,
+        /// Until when the notice runs, or a bill is due, UTC seconds.
+        notice_until_utc_s: i64,
+    },
+    /// Debts were paid back by a purchase: they stand on its receipt.
+    DebtRecovered {
+        /// The purchase, if there was one.
+        sale: Option<SaleId>,
+        /// How much, minor units.
+        amount: Money,
+    },
     /// A meter shows what nobody here did.
     Quarantined {
         /// The meter.
@@ -225,6 +244,13 @@ impl Notice {
                 Self::RefundDone { refund, amount, proof: None }
             }
             Fact::RefundVoided { refund, .. } => Self::RefundVoided { refund },
+            Fact::DebtIncurred { debt, kind, amount, notice_until_utc_s, .. } => {
+                Self::DebtIncurred { debt, kind, amount, notice_until_utc_s }
+            }
+            Fact::DebtRecovered { sale, ref parts } => {
+                let amount = Money::sum(parts.iter().map(|part| part.amount)).unwrap_or(Money::MAX);
+                Self::DebtRecovered { sale, amount }
+            }
             Fact::MeterQuarantined { meter, reason, .. } => Self::Quarantined { meter, reason },
             Fact::FindingRaised { meter, finding } => Self::Finding { meter, finding },
             Fact::LinkChanged { meter, to: Link::Lost, .. } => Self::LostContact { meter },

@@ -4,11 +4,13 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{OpenMode, SupplyOrder};
+use super::command::{FinalSettlement, OpenMode, SupplyOrder};
 use super::receipts::Payback;
+use super::replacing::Carry;
 use super::terms::{MeterTerms, Terms};
+use crate::debt::{DebtKind, Plan, Recovered};
 use crate::finding::{Finding, FindingKind};
-use crate::id::{AccountId, ChannelId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
+use crate::id::{AccountId, ChannelId, DebtId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::ledger::TransferId;
 use crate::money::Money;
 use crate::refund::{RefundBegun, RefundKind, RefundNext, RefundTake};
@@ -43,6 +45,151 @@ pub enum Fact {
         meters: Vec<MeterOpening>,
         /// Credit at the station from before, minor units.
         station_credit: Money,
+    },
+    /// Everything is entered; readings open it.
+    Prepared {
+        /// The terms.
+        terms: Terms,
+        /// Its meters.
+        meters: Vec<MeterTerms>,
+        /// How they begin.
+        mode: OpenMode,
+    },
+    /// No more sales for now.
+    Paused {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Sales again.
+    Resumed {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The account is settled and closed.
+    Closed {
+        /// What was asked for.
+        settlement: FinalSettlement,
+        /// What goes back to which receipt.
+        payback: Vec<Payback>,
+        /// What no receipt explains and is paid out, minor units.
+        paid: Money,
+        /// What the customer pays, minor units.
+        collected: Money,
+        /// What is given up, minor units: by the customer above zero, by us below.
+        written_off: Money,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// One more meter.
+    MeterAttached {
+        /// As it was then.
+        opening: MeterOpening,
+        /// The credit in it that becomes the customer's, minor units; 0 with the purse at the station.
+        credit: Money,
+    },
+    /// A meter has left the account.
+    MeterDetached {
+        /// The meter.
+        meter: MeterNumber,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A payment of which at least a part pays debts.
+    PaymentReceived {
+        /// The sale that it belongs to.
+        sale: SaleId,
+        /// How much, minor units.
+        amount: Money,
+        /// How it was paid.
+        channel: ChannelId,
+        /// Who took it.
+        operator: OperatorId,
+    },
+    /// The customer owes something at the station.
+    DebtIncurred {
+        /// Its number.
+        debt: DebtId,
+        /// What for.
+        kind: DebtKind,
+        /// How much, tax included, minor units.
+        amount: Money,
+        /// The tax in it, minor units.
+        tax: Money,
+        /// No effect on supply before this time, UTC seconds; a bill is due then.
+        notice_until_utc_s: i64,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Debts were paid from the customer's purse.
+    DebtRecovered {
+        /// By which purchase; `None` without one.
+        sale: Option<SaleId>,
+        /// What pays which.
+        parts: Vec<Recovered>,
+    },
+    /// A debt is paid in parts from now on.
+    InstalmentsAgreed {
+        /// The debt.
+        debt: DebtId,
+        /// The parts.
+        plan: Plan,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A debt is given up.
+    DebtWrittenOff {
+        /// The debt, and what was left of it.
+        part: Recovered,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A deposit was handed in.
+    DepositTaken {
+        /// How much, minor units.
+        amount: Money,
+        /// How it was paid.
+        channel: ChannelId,
+        /// Who took it.
+        operator: OperatorId,
+    },
+    /// The deposit went into the customer's purse.
+    DepositReturned {
+        /// How much, minor units.
+        amount: Money,
+    },
+    /// Credit for nothing.
+    GoodwillGiven {
+        /// How much, minor units.
+        amount: Money,
+        /// The period of which it is the free amount.
+        period: Option<u32>,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Emergency credit at the station was taken: supply goes on until this much is used.
+    EmergencyTaken {
+        /// How much, minor units.
+        amount: Money,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
     },
     /// Other terms.
     TermsChanged {
@@ -310,6 +457,72 @@ pub enum Fact {
         hold: TransferId,
         /// Why.
         cause: RefundVoidCause,
+    },
+    /// A new meter is to take the place of an old one.
+    ReplacementRequested {
+        /// The write.
+        refund: RefundId,
+        /// The old meter.
+        old: MeterNumber,
+        /// The new meter as it was then.
+        opening: MeterOpening,
+        /// How money moves.
+        carry: Carry,
+        /// The count that the new meter gets.
+        count: u16,
+        /// Who ordered it.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The new meter has taken the old one's place.
+    ReplacementDone {
+        /// The write.
+        refund: RefundId,
+        /// The old meter.
+        old: MeterNumber,
+        /// The new meter.
+        new: MeterNumber,
+        /// How money moved.
+        carry: Carry,
+        /// The count that the new meter shows.
+        count: u16,
+        /// How sure it is.
+        proof: Proof,
+    },
+    /// The new meter has taken nothing; the old one goes on.
+    ReplacementRolledBack {
+        /// The write.
+        refund: RefundId,
+        /// The old meter.
+        old: MeterNumber,
+        /// The new meter.
+        new: MeterNumber,
+        /// What is undone.
+        carry: Carry,
+        /// Why.
+        cause: RefundVoidCause,
+    },
+    /// A replaced meter was read on the bench, or its estimate was accepted.
+    BenchRead {
+        /// The old meter.
+        meter: MeterNumber,
+        /// What it showed; `None` for an accepted estimate.
+        shown: Option<Evidence>,
+        /// What was in suspense, minor units.
+        estimated: Money,
+        /// The tariff's charge, tax included, minor units.
+        charge: Money,
+        /// The tax in it, minor units.
+        tax: Money,
+        /// What left the meter's purse, minor units. What was estimated above it is the customer's.
+        booked: Money,
+        /// Where `booked − charge` goes.
+        difference: DifferenceKind,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
     },
     /// Money that the station held went back to its channels.
     PaidBack {

@@ -10,10 +10,13 @@
 
 mod apply;
 mod command;
+mod debts;
 mod decide;
 mod draft;
 mod effect;
 mod event;
+mod life;
+mod money_facts;
 mod observe;
 mod opening;
 mod orders;
@@ -21,12 +24,16 @@ mod posting;
 mod receipts;
 mod refunds;
 mod refusal;
+mod replaced_facts;
+mod replacing;
 mod sales;
 mod settle;
 mod state;
 mod terms;
 
-pub use command::{Command, MeterTakeOver, OpenMode, ReadBack, RefundTo, SupplyOrder};
+pub use command::{
+    Command, DebtCharge, FinalSettlement, MeterTakeOver, OldMeter, OpenMode, ReadBack, RefundTo, SupplyOrder,
+};
 pub use draft::Decision;
 pub use effect::{Effect, Notice};
 pub use event::{
@@ -36,5 +43,6 @@ pub use event::{
 pub use posting::postings;
 pub use receipts::{Payback, Receipt, Receipts};
 pub use refusal::{ApplyError, Refusal};
-pub use state::{Account, DriftCount, LastSale, MeterState, Quarantine, Suspicion};
+pub use replacing::{Carry, Estimate, OnBench};
+pub use state::{Account, DriftCount, LastSale, MeterState, Prepared, Quarantine, Suspicion};
 pub use terms::{MeterTerms, Purse, Terms, TermsError};

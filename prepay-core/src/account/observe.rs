@@ -13,7 +13,7 @@ use crate::reading::{Force, MeterReading};
 use crate::refund::RefundPhase;
 use crate::sale::{Evidence, Phase};
 use crate::settlement::{PriceRequest, Pricer, usage_between};
-use crate::status::{Link, Load};
+use crate::status::{Credit, Link, Load};
 
 pub(super) fn observe(
     draft: &mut Draft<'_>,
@@ -33,12 +33,16 @@ pub(super) fn take_in(
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
     check_time(draft, meter, reading)?;
+    if let Some(new) = draft.meter(meter)?.replaced_by() {
+        return Err(Refusal::BeingReplaced { meter, new });
+    }
     touch(draft, meter)?;
     let state = draft.meter(meter)?;
     if state.quarantine().is_some() {
         return Ok(());
     }
     let is = |rule| bend::is(draft.account(), rule);
+    let taking_over = state.carry.is_some();
     if reading.meter != meter && !is(Bend::OtherMeterIgnored) {
         return quarantine(draft, meter, QuarantineReason::OtherMeter { shown: reading.meter }, reading);
     }
@@ -50,6 +54,9 @@ pub(super) fn take_in(
     let refunding = state.refund().is_some_and(|refund| refund.begun.is_some());
     let advanced = bend::advanced(draft.account(), state.count(), reading.purchase_count);
     match advanced {
+        // What a new meter shows before it takes over is nobody's credit.
+        _ if taking_over && !refunding => Ok(()),
+        0 if taking_over => Ok(()),
         // With a sale under way a poll may be older than the frame: only a read-back says "not applied".
         0 => {
             let rise = reading.balance.minus(state.purse())?;
@@ -115,11 +122,12 @@ pub(super) fn assess(
     reading: &MeterReading,
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
-    if reading.meter != meter {
-        // What another meter shows says nothing about this one.
+    if reading.meter != meter || draft.account().meter(meter).is_none() {
+        // What another meter shows says nothing about this one; and a replacement that was rolled back has let it go.
         return Ok(());
     }
-    if draft.meter(meter)?.quarantine().is_none() {
+    let state = draft.meter(meter)?;
+    if state.quarantine().is_none() && state.carry.is_none() {
         match draft.terms()?.purse {
             Purse::InMeter => assess_meter_credit(draft, meter, reading.balance)?,
             Purse::AtStation => assess_accrued(draft, meter, reading, pricer)?,
@@ -170,9 +178,9 @@ fn assess_accrued(
     note(draft, meter, FindingKind::NoPrice, None)?;
     let account = draft.account();
     let of_others = account.meters().iter().filter(|other| other.number() != meter).map(|other| other.accrued);
-    let available = account.purse().minus(Money::sum(of_others)?)?.minus(accrued)?;
+    let available = account.purse().minus(account.debts.billed()?)?.minus(Money::sum(of_others)?)?.minus(accrued)?;
     let from = account.credit;
-    let to = terms.levels.level(from, available);
+    let to = station_level(draft, available)?;
     if from != to {
         draft.push(Fact::CreditChanged { meter: Some(meter), from, to, available, accrued })?;
         refresh_all(draft)?;
@@ -184,14 +192,26 @@ fn assess_accrued(
 pub(super) fn assess_purse(draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let account = draft.account();
     let accrued = Money::sum(account.meters().iter().map(|meter| meter.accrued))?;
-    let available = account.purse().minus(accrued)?;
+    let available = account.purse().minus(account.debts.billed()?)?.minus(accrued)?;
     let from = account.credit;
-    let to = draft.terms()?.levels.level(from, available);
+    let to = station_level(draft, available)?;
     if from != to {
         draft.push(Fact::CreditChanged { meter: None, from, to, available, accrued: Money::ZERO })?;
         refresh_all(draft)?;
     }
     Ok(())
+}
+
+/// The level of credit at the station: an overdue bill is arrears, emergency credit that was taken delays them.
+fn station_level(draft: &Draft<'_>, available: Money) -> Result<Credit, Refusal> {
+    let (account, levels) = (draft.account(), draft.terms()?.levels);
+    if account.debts.overdue(draft.now.utc_s) {
+        return Ok(Credit::Arrears);
+    }
+    let level = levels.level(account.credit, available);
+    let floor = levels.cut_at().minus(account.emergency.unwrap_or(Money::ZERO))?;
+    let keeps = level == Credit::Arrears && account.emergency.is_some() && available > floor;
+    Ok(if keeps { Credit::Emergency } else { level })
 }
 
 fn refresh_all(draft: &mut Draft<'_>) -> Result<(), Refusal> {

@@ -20,6 +20,8 @@ pub struct Receipt {
     pub channel: ChannelId,
     /// How much, minor units.
     pub amount: Money,
+    /// What of it has paid debts, minor units.
+    pub recovered: Money,
     /// Given back by refunds, minor units.
     pub refunded: Money,
     /// Set aside for refunds that are not closed, minor units.
@@ -54,7 +56,11 @@ impl Receipt {
     /// # Errors
     /// [`MoneyError::Overflow`] for amounts that no receipt of this crate holds.
     pub fn refundable(&self) -> Result<Money, MoneyError> {
-        if self.reversed { Ok(Money::ZERO) } else { self.amount.minus(self.refunded)?.minus(self.set_aside) }
+        if self.reversed {
+            Ok(Money::ZERO)
+        } else {
+            self.amount.minus(self.recovered)?.minus(self.refunded)?.minus(self.set_aside)
+        }
     }
 }
 
@@ -89,8 +95,16 @@ impl Receipts {
                 self.0.remove(oldest);
             }
         }
-        let (refunded, set_aside) = (Money::ZERO, Money::ZERO);
-        self.0.push(Receipt { sale, transfer, channel, amount, refunded, set_aside, reversed: false });
+        let (recovered, refunded, set_aside, reversed) = (Money::ZERO, Money::ZERO, Money::ZERO, false);
+        self.0.push(Receipt { sale, transfer, channel, amount, recovered, refunded, set_aside, reversed });
+    }
+
+    /// A part of a payment has paid debts.
+    pub(super) fn recover(&mut self, sale: SaleId, amount: Money) -> Result<(), MoneyError> {
+        if let Some(receipt) = self.0.iter_mut().find(|receipt| receipt.sale == sale) {
+            receipt.recovered = receipt.recovered.plus(amount)?;
+        }
+        Ok(())
     }
 
     /// Spreads an amount over the receipts, the newest first.
@@ -118,7 +132,10 @@ impl Receipts {
         if refunded.is_positive() {
             return Err(Refusal::AlreadyRefunded { sale, refunded });
         }
-        let Receipt { sale, transfer, channel, amount, .. } = *receipt;
+        let Receipt { sale, transfer, channel, amount, recovered, .. } = *receipt;
+        if recovered.is_positive() {
+            return Err(Refusal::PaidDebts { sale, recovered });
+        }
         Ok(Some(Payback { sale, receipt: transfer, channel, amount, whole: true }))
     }
 

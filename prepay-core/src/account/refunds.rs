@@ -9,6 +9,7 @@ use super::event::{Fact, QuarantineReason, RefundVoidCause, SaleResolution};
 use super::posting::first_transfer;
 use super::receipts::{self, Payback};
 use super::refusal::Refusal;
+use super::replacing::{self, carried_count};
 use super::state::{Account, MeterState};
 use super::terms::Purse;
 use super::{observe, orders, sales};
@@ -77,6 +78,9 @@ pub(super) fn reverse(draft: &mut Draft<'_>, refund: RefundId, sale: SaleId, by:
     let last = state.and_then(|state| state.last_sale.map(|last| (state.number(), last.amount, state.purse())));
     let part = draft.account().receipts.whole(sale)?;
     let (meter, amount, stored) = last.ok_or(Refusal::NotReversible { sale })?;
+    if let Some(part) = part.filter(|part| part.amount != amount) {
+        return Err(Refusal::PaidDebts { sale, recovered: part.amount.minus(amount)? });
+    }
     check_meter(draft, meter)?;
     check_amount(amount, stored)?;
     let payback = part.into_iter().collect();
@@ -145,7 +149,7 @@ fn hold(
     hand_out(draft, meter)
 }
 
-fn check_new(draft: &Draft<'_>, refund: RefundId) -> Result<(), Refusal> {
+pub(super) fn check_new(draft: &Draft<'_>, refund: RefundId) -> Result<(), Refusal> {
     match draft.account().latest_refund.filter(|latest| refund <= *latest) {
         Some(latest) => Err(Refusal::RefundNotNew { refund, latest }),
         None => Ok(()),
@@ -167,6 +171,14 @@ pub(super) fn check_no_write_open(state: &MeterState) -> Result<(), Refusal> {
     }
     if let Some(open) = state.sale() {
         return Err(Refusal::SaleOpen { meter, open: open.id });
+    }
+    check_no_refund(state)
+}
+
+pub(super) fn check_no_refund(state: &MeterState) -> Result<(), Refusal> {
+    let meter = state.number();
+    if let Some(new) = state.replaced_by() {
+        return Err(Refusal::BeingReplaced { meter, new });
     }
     match state.refund() {
         Some(open) => Err(Refusal::RefundOpen { meter, open: open.id }),
@@ -200,7 +212,9 @@ pub(super) fn begin(
         return Err(Refusal::Quarantined { meter });
     }
     observe::take_in(draft, meter, reading, pricer)?;
-    if draft.meter(meter)?.quarantine().is_none() {
+    // Of a new meter there is nothing to book before it has taken over.
+    let ours = !matches!(find(draft.account(), refund)?.1.kind, RefundKind::CarryOver { .. });
+    if ours && draft.meter(meter)?.quarantine().is_none() {
         sales::book_if_priced(draft, meter, reading, pricer)?;
     }
     observe::assess(draft, meter, reading, pricer)?;
@@ -211,6 +225,15 @@ pub(super) fn begin(
         let not_before_mono_ms = draft.now.mono_after(OFF_WAIT_MS);
         draft.effect(Effect::StartRefund { refund, meter, not_before_mono_ms });
         return Ok(());
+    }
+    if let (RefundKind::CarryOver { .. }, RefundTake::Exactly(amount)) = (open.kind, open.take) {
+        let overwrite = Overwrite {
+            before: Evidence::from(reading),
+            remaining: amount,
+            new_count: carried_count(state.carried_count, reading.purchase_count),
+        };
+        draft.push(Fact::RefundBegun { refund, meter, begun: RefundBegun { overwrite, amount } })?;
+        return write_frame(draft, meter);
     }
     let amount = match open.take {
         RefundTake::Exactly(amount) => amount,
@@ -366,6 +389,9 @@ fn close(draft: &mut Draft<'_>, meter: MeterNumber, proof: Proof) -> Result<(), 
     let Some(OpenRefund { id, kind, hold, held, payback, begun: Some(begun), .. }) = open else { return Ok(()) };
     let (refund, kind, hold, held, amount) = (*id, *kind, *hold, *held, begun.amount);
     let count = begun.overwrite.new_count;
+    if let RefundKind::CarryOver { from } = kind {
+        return replacing::done(draft, refund, from, meter, count, proof);
+    }
     let payback = receipts::trim(payback, amount)?;
     draft.push(Fact::RefundApplied { refund, meter, kind, amount, held, hold, payback, count, proof })?;
     orders::refresh(draft, meter)
@@ -374,6 +400,9 @@ fn close(draft: &mut Draft<'_>, meter: MeterNumber, proof: Proof) -> Result<(), 
 fn void(draft: &mut Draft<'_>, meter: MeterNumber, cause: RefundVoidCause) -> Result<(), Refusal> {
     let Some(open) = draft.meter(meter)?.refund() else { return Ok(()) };
     let (refund, held, hold) = (open.id, open.held, open.hold);
+    if let RefundKind::CarryOver { from } = open.kind {
+        return replacing::roll_back(draft, refund, from, meter, cause);
+    }
     draft.push(Fact::RefundVoided { refund, meter, held, hold, cause })?;
     orders::refresh(draft, meter)
 }
@@ -395,7 +424,7 @@ pub(super) fn probe_due(draft: &mut Draft<'_>, refund: RefundId) -> Result<(), R
     hand_out(draft, meter)
 }
 
-fn hand_out(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
+pub(super) fn hand_out(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
     let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
     effect.into_iter().for_each(|effect| draft.effect(effect));
     Ok(())

@@ -3,10 +3,11 @@
 use thiserror::Error;
 
 use super::terms::TermsError;
-use crate::id::{MeterNumber, OperatorId, RefundId, SaleId};
+use crate::debt::{DebtError, DebtKind};
+use crate::id::{DebtId, MeterNumber, OperatorId, RefundId, SaleId};
 use crate::money::{Money, MoneyError};
-use crate::settlement::PricerRefusal;
-use crate::status::Service;
+use crate::settlement::{BadRegister, PricerRefusal};
+use crate::status::{Credit, Service};
 
 /// A command that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -185,6 +186,109 @@ pub enum Refusal {
         /// The open refund.
         open: RefundId,
     },
+    /// A reading of this meter is needed.
+    #[error("no reading of meter {meter} was given")]
+    NoReading {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// A new meter is taking its place.
+    #[error("meter {meter} is being replaced by {new}")]
+    BeingReplaced {
+        /// The meter.
+        meter: MeterNumber,
+        /// The new one.
+        new: MeterNumber,
+    },
+    /// More meters on the bench than are kept.
+    #[error("at most {max} meters of one account wait for the bench")]
+    BenchFull {
+        /// The most.
+        max: usize,
+    },
+    /// The meter on the bench shows writes that the books do not: what became of an open sale was judged wrongly.
+    #[error("meter {meter} shows count {shown}, the books expect {expected}")]
+    BenchCount {
+        /// The meter.
+        meter: MeterNumber,
+        /// What it shows.
+        shown: u16,
+        /// What the books explain.
+        expected: u16,
+    },
+    /// A register that can't be believed.
+    #[error(transparent)]
+    Register(BadRegister),
+    /// An account keeps one meter at least; close it instead.
+    #[error("meter {meter} is the last one; close the account")]
+    LastMeter {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// What the meter holds, or is overdrawn by, would be the next tenant's.
+    #[error("meter {meter} holds {} minor units; refund them first", balance.minor())]
+    CreditInMeter {
+        /// The meter.
+        meter: MeterNumber,
+        /// What it holds, minor units.
+        balance: Money,
+    },
+    /// The final settlement does not fit what remains.
+    #[error("{} minor units remain: {problem}", rest.minor())]
+    FinalSettlement {
+        /// What remains: the customer's above zero, ours below.
+        rest: Money,
+        /// Why it does not fit.
+        problem: &'static str,
+    },
+    /// The terms do not provide for it.
+    #[error("{what} are not agreed for this account")]
+    NotAgreed {
+        /// What.
+        what: &'static str,
+    },
+    /// Emergency credit is offered when credit is low, not before.
+    #[error("emergency credit is not offered while credit is {credit:?}")]
+    EmergencyNotOffered {
+        /// The credit.
+        credit: Credit,
+    },
+    /// It was taken and is not paid back.
+    #[error("emergency credit is taken and not paid back yet")]
+    EmergencyTaken,
+    /// The free amount of a period is given once.
+    #[error("period {period} is not above {latest}, the latest that was given")]
+    PeriodNotNew {
+        /// The period.
+        period: u32,
+        /// The latest.
+        latest: u32,
+    },
+    /// A kind of debt that has a command of its own.
+    #[error("a debt of kind {kind:?} is not charged by hand")]
+    DebtKind {
+        /// The kind.
+        kind: DebtKind,
+    },
+    /// The number is not above every earlier one.
+    #[error("debt {} is not above {}, the latest of this account", debt.0, latest.0)]
+    DebtNotNew {
+        /// The number.
+        debt: DebtId,
+        /// The latest.
+        latest: DebtId,
+    },
+    /// A sale of which a part has paid debts is not reversed; refund its credit.
+    #[error("{} minor units of sale {} have paid debts; refund its credit instead", recovered.minor(), sale.0)]
+    PaidDebts {
+        /// The sale.
+        sale: SaleId,
+        /// How much.
+        recovered: Money,
+    },
+    /// A debt or plan that makes no sense.
+    #[error(transparent)]
+    Debt(#[from] DebtError),
     /// No such open refund: unknown, or closed already.
     #[error("refund {} is not open", refund.0)]
     NoSuchRefund {

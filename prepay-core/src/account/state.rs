@@ -4,15 +4,18 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::command::OpenMode;
 use super::draft::Decision;
 use super::event::{Event, QuarantineReason};
 use super::receipts::Receipts;
 use super::refusal::{ApplyError, Refusal};
+use super::replacing::{Carry, OnBench};
 use super::terms::{MeterTerms, Purse, Terms};
 use super::{Command, Effect};
 use crate::bend::{self, Bend};
+use crate::debt::{DebtKind, Debts};
 use crate::finding::FindingKind;
-use crate::id::{AccountId, MeterNumber, RefundId, SaleId};
+use crate::id::{AccountId, DebtId, MeterNumber, RefundId, SaleId};
 use crate::money::Money;
 use crate::persist::Withheld;
 use crate::refund::{OpenRefund, RefundPhase};
@@ -37,10 +40,35 @@ pub struct Account {
     pub(super) latest_refund: Option<RefundId>,
     #[serde(default)]
     pub(super) receipts: Receipts,
+    #[serde(default)]
+    pub(super) latest_debt: Option<DebtId>,
+    #[serde(default)]
+    pub(super) debts: Debts,
+    #[serde(default)]
+    pub(super) deposit: Money,
+    #[serde(default)]
+    pub(super) free_period: Option<u32>,
+    #[serde(default)]
+    pub(super) emergency: Option<Money>,
+    #[serde(default)]
+    pub(super) prepared: Option<Prepared>,
+    #[serde(default)]
+    pub(super) on_bench: Vec<OnBench>,
     pub(super) meters: Vec<MeterState>,
     #[cfg(feature = "sim")]
     #[serde(skip)]
     pub(crate) bend: Option<Bend>,
+}
+
+/// What was entered before the account was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The terms.
+    pub terms: Terms,
+    /// Its meters.
+    pub meters: Vec<MeterTerms>,
+    /// How they begin.
+    pub mode: OpenMode,
 }
 
 /// One meter of an account.
@@ -70,6 +98,17 @@ pub struct MeterState {
     pub(super) refund: Option<OpenRefund>,
     #[serde(default)]
     pub(super) last_sale: Option<LastSale>,
+    /// A new meter is taking its place.
+    #[serde(default)]
+    pub(super) replaced_by: Option<MeterNumber>,
+    /// It is taking the place of another one: how money moves, and the count that it gets.
+    #[serde(default)]
+    pub(super) carry: Option<Carry>,
+    #[serde(default)]
+    pub(super) carried_count: u16,
+    /// Energy of earlier meters at this place, 0.01 kWh.
+    #[serde(default)]
+    pub(super) carried_centi_kwh: u64,
     /// The balance was overwritten since the last booking.
     #[serde(default)]
     pub(super) overwritten: bool,
@@ -151,6 +190,13 @@ impl Account {
             latest_sale: None,
             latest_refund: None,
             receipts: Receipts(Vec::new()),
+            latest_debt: None,
+            debts: Debts::NONE,
+            deposit: Money::ZERO,
+            free_period: None,
+            emergency: None,
+            prepared: None,
+            on_bench: Vec::new(),
             meters: Vec::new(),
             #[cfg(feature = "sim")]
             bend: None,
@@ -287,6 +333,36 @@ impl Account {
         open.is_some_and(|open| open.phase == RefundPhase::Writing && open.frames == frame)
     }
 
+    /// What the customer owes at the station.
+    #[must_use]
+    pub const fn debts(&self) -> &Debts {
+        &self.debts
+    }
+
+    /// The deposit that is held, minor units.
+    #[must_use]
+    pub const fn deposit(&self) -> Money {
+        self.deposit
+    }
+
+    /// Emergency credit was taken and is not paid back.
+    #[must_use]
+    pub fn emergency_taken(&self) -> bool {
+        self.emergency.is_some() || self.debts.as_slice().iter().any(|debt| debt.kind == DebtKind::Emergency)
+    }
+
+    /// Replaced meters that could not be read and wait for the bench.
+    #[must_use]
+    pub fn on_bench(&self) -> &[OnBench] {
+        &self.on_bench
+    }
+
+    /// What was entered before the account was opened.
+    #[must_use]
+    pub const fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_ref()
+    }
+
     /// What customers paid that can still be given back through its channel.
     #[must_use]
     pub const fn receipts(&self) -> &Receipts {
@@ -312,7 +388,7 @@ impl Account {
         self.status(meter).map(|status| status.display_state())
     }
 
-    pub(super) fn credit_of(&self, meter: &MeterState) -> Credit {
+    pub(crate) fn credit_of(&self, meter: &MeterState) -> Credit {
         match self.terms.map(|terms| terms.purse) {
             Some(Purse::InMeter) => meter.credit,
             Some(Purse::AtStation) | None => self.credit,
@@ -411,6 +487,12 @@ impl MeterState {
     #[must_use]
     pub const fn refund(&self) -> Option<&OpenRefund> {
         self.refund.as_ref()
+    }
+
+    /// The meter that is taking its place.
+    #[must_use]
+    pub const fn replaced_by(&self) -> Option<MeterNumber> {
+        self.replaced_by
     }
 
     /// The last sale that it has taken, unless that is reversed.

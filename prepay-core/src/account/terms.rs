@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::credit::Levels;
+use crate::debt::Recovery;
 use crate::id::MeterNumber;
 use crate::money::{Currency, Money};
 use crate::relay::Cutter;
@@ -50,6 +51,19 @@ pub struct Terms {
     pub grace_s: u32,
     /// Wait before a relay order that the meter does not show is written again, in seconds; doubles up to an hour.
     pub relay_retry_s: u32,
+    /// How much of a purchase pays debts at the station.
+    #[serde(default)]
+    pub recovery: Recovery,
+    /// Emergency credit that may be taken once credit is low, minor units.
+    #[serde(default)]
+    pub emergency: Option<Money>,
+    /// Credit for nothing in each period, minor units.
+    #[serde(default)]
+    pub free_amount: Option<Money>,
+    /// Postpaid: what was used on credit becomes bills that are due after this many seconds. The overdraft of the levels is
+    /// then the credit limit, and an overdue bill counts as arrears. With the purse at the station only.
+    #[serde(default)]
+    pub bill_due_s: Option<u32>,
 }
 
 impl Terms {
@@ -66,6 +80,10 @@ impl Terms {
             sale: SalePolicy::DEFAULT,
             grace_s: 180,
             relay_retry_s: 60,
+            recovery: Recovery::Whole,
+            emergency: None,
+            free_amount: None,
+            bill_due_s: None,
         }
     }
 
@@ -76,6 +94,16 @@ impl Terms {
         };
         positive("max_stored", self.max_stored)?;
         positive("max_sale", self.max_sale)?;
+        positive("emergency", self.emergency)?;
+        positive("free_amount", self.free_amount)?;
+        if let Recovery::Percent(percent) = self.recovery
+            && percent > 100
+        {
+            return Err(TermsError::AbovePercent { field: "recovery", percent });
+        }
+        if self.bill_due_s.is_some() && self.purse == Purse::InMeter {
+            return Err(TermsError::PurseInMeter { field: "bill_due_s" });
+        }
         if self.sale.max_frames == 0 {
             return Err(TermsError::Zero { field: "sale.max_frames" });
         }
@@ -145,6 +173,20 @@ pub enum TermsError {
         field: &'static str,
         /// What was given.
         value: Money,
+    },
+    /// A percentage above a hundred.
+    #[error("{field} is {percent} %, at most 100")]
+    AbovePercent {
+        /// Which one.
+        field: &'static str,
+        /// What was given.
+        percent: u8,
+    },
+    /// Only with the purse at the station.
+    #[error("{field} needs the purse at the station")]
+    PurseInMeter {
+        /// Which one.
+        field: &'static str,
     },
     /// A size that must not be zero.
     #[error("{field} is 0")]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Overwrite;
 use crate::account::Payback;
-use crate::id::{OperatorId, RefundId, SaleId};
+use crate::id::{MeterNumber, OperatorId, RefundId, SaleId};
 use crate::ledger::TransferId;
 use crate::money::Money;
 use crate::sale::{Proof, SalePolicy, VoidRequest};
@@ -21,6 +21,11 @@ pub enum RefundKind {
     Reversal {
         /// The sale.
         sale: SaleId,
+    },
+    /// The credit of a replaced meter is written into the new one: nothing is taken, but the write is the same.
+    CarryOver {
+        /// The old meter.
+        from: MeterNumber,
     },
 }
 
