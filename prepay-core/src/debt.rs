@@ -282,6 +282,8 @@ pub enum DebtError {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -28,8 +28,10 @@ pub mod account;
 mod bend;
 pub mod cosem;
 pub mod credit;
+pub mod day;
 pub mod debt;
 pub mod finding;
+pub mod history;
 pub mod id;
 pub mod ledger;
 pub mod money;
@@ -39,6 +41,7 @@ pub mod reconcile;
 pub mod refund;
 pub mod relay;
 pub mod sale;
+pub mod series;
 pub mod settlement;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -166,8 +166,8 @@ pub fn with_meter(
     let mut found = Vec::new();
     check_count(&mut found, state, reading.purchase_count, !hold.is_zero());
 
-    let settled = state.settled();
-    let before = (&settled.energy, settled.taken.utc_s);
+    let last = state.series().last_measured();
+    let before = (&last.energy, last.taken_utc_s);
     let Ok(usage) = usage_between(before, (&reading.energy, reading.taken.utc_s), &state.terms().registers) else {
         found.push(Discrepancy::Registers { meter });
         return Ok(found);

@@ -15,6 +15,7 @@ use prepay_core::ledger::{AccountKey, AccountKind, Action, LimitRule, Transfer, 
 use prepay_core::reading::{Rates, Registers};
 use prepay_core::refund::{RefundKind, RefundTake};
 use prepay_core::sale::{Evidence, Proof, VoidCause};
+use prepay_core::series::{Point, Source};
 use prepay_core::settlement::{PricerState, Usage};
 use prepay_core::time::Now;
 
@@ -122,7 +123,22 @@ fn settled(in_meter: bool, charge: i64, tax: i64, booked: i64, difference: Diffe
         difference,
         tariff_version: 1,
         pricer: PricerState::default(),
+        source: Source::Measured,
     })
+}
+
+fn corrected(in_meter: bool, charge: i64, tax: i64) -> Fact {
+    let point = Point { energy: Registers::default(), taken_utc_s: 1, source: Source::Measured, ratio: 1 };
+    Fact::ChargeCorrected {
+        meter: number(METER),
+        in_meter,
+        point,
+        charge: fen(charge),
+        tax: fen(tax),
+        tariff_version: 1,
+        pricer: PricerState::default(),
+        by: None,
+    }
 }
 
 fn requested(payment: Payment) -> Fact {
@@ -166,6 +182,7 @@ fn refund_applied(kind: RefundKind, amount: i64, payback: Vec<Payback>) -> Fact 
         payback,
         count: 43,
         proof: Proof::Amount,
+        operator: OPERATOR,
     }
 }
 
@@ -217,6 +234,9 @@ fn samples() -> Vec<(&'static str, &'static str, i64, Fact)> {
         ("refund_voided", "an overdrawn meter is cleared", 0, refund_voided(0)),
         ("paid_back", "refund", 100, paid_back(back, false)),
         ("paid_back", "reversal", 100, paid_back(undone, true)),
+        ("charge_corrected", "purse at the station, more", 87, corrected(false, 100, 13)),
+        ("charge_corrected", "purse at the station, less", 87, corrected(false, -100, -13)),
+        ("charge_corrected", "purse in the meter, more", 100, corrected(true, 100, 13)),
         ("meter_attached", "purse in the meter", 70, Fact::MeterAttached { opening: opening(70), credit: fen(70) }),
         ("meter_attached", "credit at the station", 0, Fact::MeterAttached { opening: opening(70), credit: fen(0) }),
         ("closed", "refund", 30, closed(FinalSettlement::Refund { channel: ChannelId(1) }, 30, 0, 0)),

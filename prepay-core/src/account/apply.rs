@@ -16,7 +16,8 @@ use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::refund::{OpenRefund, RefundKind, RefundNext, RefundPhase};
 use crate::relay::Order;
-use crate::sale::{Begun, Next, OpenSale, Phase, SendOutcome};
+use crate::sale::{Begun, Evidence, Next, OpenSale, Phase, SendOutcome};
+use crate::series::{Point, Series, Source};
 use crate::settlement::PricerState;
 use crate::status::{Credit, Link, Load, Service};
 
@@ -118,6 +119,7 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
         | Fact::RefundApplied { .. }
         | Fact::RefundVoided { .. }
         | Fact::PaidBack { .. }) => take_refund(account, fact, event.seq)?,
+        fact @ Fact::ChargeCorrected { .. } => take_correction(account, fact, event.seq)?,
         fact @ (Fact::ReplacementRequested { .. }
         | Fact::ReplacementDone { .. }
         | Fact::ReplacementRolledBack { .. }
@@ -271,6 +273,7 @@ pub(super) fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState
         taxed: Money::ZERO,
         accrued: Money::ZERO,
         pricer: PricerState::default(),
+        series: Series::new(point(&shown, Source::Measured, opening.terms.ratio), PricerState::default()),
         drift: DriftCount::default(),
         drifting: false,
         credit: Credit::Normal,
@@ -282,6 +285,10 @@ pub(super) fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState
         sale: None,
         refund: None,
         last_sale: None,
+        friendly_plan: None,
+        restore_awaited: false,
+        unheard_since_utc_s: None,
+        exposed: false,
         replaced_by: None,
         carry: None,
         carried_count: 0,
@@ -297,6 +304,28 @@ pub(super) fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState
         suspicions: Vec::new(),
         marks: Marks { latest_reading_ms: Some(shown.taken.mono_ms), fence_closed_ms: None },
     }
+}
+
+/// A reading as a series keeps it.
+pub(super) const fn point(shown: &Evidence, source: Source, ratio: u32) -> Point {
+    Point { energy: shown.energy, taken_utc_s: shown.taken.utc_s, source, ratio }
+}
+
+fn take_correction(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), ApplyError> {
+    let Fact::ChargeCorrected { meter, in_meter, point, charge, tax, pricer, .. } = fact else { return Ok(()) };
+    let purse = if *in_meter { account.purse } else { account.purse.minus(*charge)? };
+    let state = find(account, *meter).ok_or(ApplyError::Impossible { seq, fact: "charge_corrected" })?;
+    let (charged, taxed) = (state.charged.plus(*charge)?, state.taxed.plus(*tax)?);
+    state.series.put(*point);
+    let last = *state.series.last();
+    state.settled.energy = last.energy;
+    state.settled.taken.utc_s = last.taken_utc_s;
+    state.charged = charged;
+    state.taxed = taxed;
+    state.accrued = Money::ZERO;
+    state.pricer = pricer.clone();
+    account.purse = purse;
+    Ok(())
 }
 
 fn find(account: &mut Account, meter: MeterNumber) -> Option<&mut MeterState> {
@@ -326,6 +355,9 @@ fn take_settled(account: &mut Account, settled: &Settled, seq: u64) -> Result<()
     state.accrued = Money::ZERO;
     state.pricer = settled.pricer.clone();
     state.settled = settled.shown;
+    if settled.shown.energy != state.series.last().energy || state.series.ends_estimated() {
+        state.series.put(point(&settled.shown, settled.source, state.terms.ratio));
+    }
     state.marks.latest_reading_ms = Some(settled.shown.taken.mono_ms);
     account.purse = purse;
     Ok(())
@@ -337,6 +369,12 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
         Fact::MeterTermsChanged { terms } => terms.meter,
         Fact::PricesConfirmed { meter, .. }
         | Fact::LinkChanged { meter, .. }
+        | Fact::FriendlyHoursPlanned { meter, .. }
+        | Fact::RestoreAwaited { meter, .. }
+        | Fact::RestoreAllowed { meter, .. }
+        | Fact::ExposureChanged { meter, .. }
+        | Fact::ChargeCorrected { meter, .. }
+        | Fact::SeriesMovedOn { meter, .. }
         | Fact::SaleBegun { meter, .. }
         | Fact::SaleSent { meter, .. }
         | Fact::SaleUnknown { meter, .. }
@@ -407,7 +445,11 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
     match fact {
         Fact::MeterTermsChanged { terms } => state.terms = *terms,
         Fact::PricesConfirmed { prices, .. } => state.terms.confirmed_prices = Some(*prices),
-        Fact::LinkChanged { to, .. } => state.link = *to,
+        Fact::LinkChanged { to, .. } => {
+            state.link = *to;
+            let since = state.unheard_since_utc_s.unwrap_or(event.utc_s);
+            state.unheard_since_utc_s = (*to != Link::Fresh).then_some(since);
+        }
         Fact::MeterQuarantined { reason, shown, .. } => {
             state.quarantine = Some(Quarantine { reason: *reason, shown: *shown, since_utc_s: event.utc_s });
             state.marks.latest_reading_ms = Some(shown.taken.mono_ms);
@@ -425,6 +467,7 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
             }
             state.quarantine = None;
             state.settled = *accepted;
+            state.series = Series::new(point(accepted, Source::Measured, state.terms.ratio), state.pricer.clone());
             state.count = accepted.purchase_count;
             state.foreign_writes = state.foreign_writes.saturating_add(u64::from(*foreign_writes));
             state.marks.latest_reading_ms = Some(accepted.taken.mono_ms);
@@ -503,7 +546,10 @@ fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event) {
         Fact::LockOutPlaced { standing, .. } => state.lock_out = Some(standing.clone()),
         Fact::LockOutLifted { .. } => state.lock_out = None,
         Fact::ShedChanged { shed, .. } => state.shed = *shed,
-        Fact::FriendlyHoursChanged { on, .. } => state.friendly = *on,
+        Fact::FriendlyHoursChanged { on, .. } => {
+            state.friendly = *on;
+            state.friendly_plan = state.friendly_plan.filter(|_| *on);
+        }
         Fact::RelayDesired { version, decided, retry_at_utc_s, .. } => {
             if *version == state.order.version {
                 state.order.decided = *decided;
@@ -520,6 +566,11 @@ fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event) {
             state.order.retry_at_utc_s = *retry_at_utc_s;
         }
         Fact::RelayConfirmed { .. } => state.order.confirmed = true,
+        Fact::FriendlyHoursPlanned { from_utc_s, to_utc_s, .. } => state.friendly_plan = Some((*from_utc_s, *to_utc_s)),
+        Fact::RestoreAwaited { .. } => state.restore_awaited = true,
+        Fact::RestoreAllowed { .. } => state.restore_awaited = false,
+        Fact::ExposureChanged { exposure, .. } => state.exposed = exposure.is_positive(),
+        Fact::SeriesMovedOn { series, .. } => state.series = series.clone(),
         Fact::RelayMoved { closed, .. } => state.relay_closed = Some(*closed),
         Fact::CutVerified { .. } => state.cut = true,
         Fact::RestoreVerified { .. } => state.cut = false,

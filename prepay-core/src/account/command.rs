@@ -9,7 +9,7 @@ use super::terms::{MeterTerms, Terms};
 use crate::debt::{DebtKind, Plan};
 use crate::id::{ChannelId, DebtId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::money::Money;
-use crate::reading::MeterReading;
+use crate::reading::{MeterReading, Registers};
 use crate::refund::RefundTake;
 use crate::sale::SendOutcome;
 use crate::settlement::{MeterPrices, Usage};
@@ -109,6 +109,44 @@ pub enum Command {
         by: OperatorId,
         /// Why.
         why: Reason,
+    },
+    /// A reading that was taken before the last one that is booked: from a store of the collector, or by hand.
+    LateReading {
+        /// The meter.
+        meter: MeterNumber,
+        /// What its registers showed.
+        energy: Registers,
+        /// When, UTC seconds.
+        taken_utc_s: i64,
+    },
+    /// A booked reading was wrong and is put right.
+    CorrectReading {
+        /// The meter.
+        meter: MeterNumber,
+        /// What its registers really showed.
+        energy: Registers,
+        /// The time of the reading, UTC seconds.
+        taken_utc_s: i64,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A gap is bridged by an estimate, with the purse at the station. The next measured reading takes its place.
+    EstimateUse {
+        /// The meter.
+        meter: MeterNumber,
+        /// What was used up to `to_utc_s`, in register units; `from_utc_s` is ignored.
+        usage: Usage,
+    },
+    /// Other current or voltage transformers, whose ratio the registers do not contain.
+    ChangeRatio {
+        /// The meter.
+        meter: MeterNumber,
+        /// The last reading at the old ratio.
+        reading: MeterReading,
+        /// How many times the registers' energy is used from now on.
+        ratio: u32,
     },
     /// A debt at the station: fees, arrears from before, charges at the end of a period.
     ChargeDebt {
@@ -418,6 +456,26 @@ pub enum Command {
         meter: MeterNumber,
         /// Begin or end.
         on: bool,
+    },
+    /// The next friendly hours of a meter: written ahead, released after. Replaces what was planned before.
+    PlanFriendlyHours {
+        /// The meter.
+        meter: MeterNumber,
+        /// When they begin, UTC seconds.
+        from_utc_s: i64,
+        /// When they end, UTC seconds.
+        to_utc_s: i64,
+    },
+    /// Supply may come back after a cut for lack of credit.
+    Restore {
+        /// The meter.
+        meter: MeterNumber,
+        /// Somebody on site says that it is safe.
+        on_site: bool,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
     },
     /// A relay order was written to the meter.
     RelayOrdered {

@@ -7,7 +7,7 @@ use super::refunds::Ordered;
 use super::refusal::Refusal;
 use super::state::Account;
 use super::terms::{MeterTerms, Terms};
-use super::{debts, life, observe, opening, orders, refunds, replacing, sales, settle};
+use super::{corrections, debts, life, observe, opening, orders, policies, refunds, replacing, sales, settle};
 use crate::id::{MeterNumber, OperatorId};
 use crate::settlement::{MeterPrices, Pricer};
 use crate::status::Link;
@@ -62,6 +62,12 @@ pub(super) fn decide(account: &Account, command: &Command, now: Now, pricer: &dy
         }
         Command::Shed { meter, shed } => orders::shed(d, *meter, *shed)?,
         Command::FriendlyHours { meter, on } => orders::friendly_hours(d, *meter, *on)?,
+        Command::PlanFriendlyHours { meter, from_utc_s, to_utc_s } => {
+            policies::plan_friendly(d, *meter, *from_utc_s, *to_utc_s)?;
+        }
+        Command::Restore { meter, on_site, by, why } => {
+            policies::restore(d, *meter, *on_site, Ordered { operator: *by, why })?;
+        }
         Command::RelayOrdered { meter, version } => orders::relay_ordered(d, *meter, *version)?,
         Command::RelayReported { meter, version, read_back } => {
             orders::check_version(d, *meter, *version)?;
@@ -97,6 +103,16 @@ fn decide_money(d: &mut Draft<'_>, command: &Command, pricer: &dyn Pricer) -> Re
         }
         Command::ReadOnBench { meter, reading, by: who, why } => {
             replacing::read_on_bench(d, *meter, reading.as_ref(), by(who, why), pricer)?;
+        }
+        Command::LateReading { meter, energy, taken_utc_s } => {
+            corrections::late(d, *meter, *energy, *taken_utc_s, pricer)?;
+        }
+        Command::CorrectReading { meter, energy, taken_utc_s, by: who, why } => {
+            corrections::correct(d, *meter, *energy, *taken_utc_s, by(who, why), pricer)?;
+        }
+        Command::EstimateUse { meter, usage } => corrections::estimate(d, *meter, *usage, pricer)?,
+        Command::ChangeRatio { meter, reading, ratio } => {
+            corrections::change_ratio(d, *meter, reading, *ratio, pricer)?;
         }
         Command::ChargeDebt { debt, charge, by: who, why } => debts::charge(d, *debt, charge, by(who, why))?,
         Command::IssueBill { debt, by: who, why } => debts::bill(d, *debt, by(who, why))?,
@@ -141,6 +157,10 @@ fn change_terms(draft: &mut Draft<'_>, terms: &Terms) -> Result<(), Refusal> {
 
 fn change_meter_terms(draft: &mut Draft<'_>, terms: &MeterTerms) -> Result<(), Refusal> {
     terms.check()?;
+    if draft.meter(terms.meter)?.terms().ratio != terms.ratio {
+        // What was used at the old ratio has to be booked first.
+        return Err(Refusal::Fixed { field: "ratio" });
+    }
     if draft.meter(terms.meter)?.terms() != terms {
         draft.push(Fact::MeterTermsChanged { terms: *terms })?;
         orders::refresh(draft, terms.meter)?;

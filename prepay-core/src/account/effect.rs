@@ -213,6 +213,13 @@ pub enum Notice {
         /// What.
         finding: Finding,
     },
+    /// A meter was not heard for so long that more than the bound may have been used beyond the credit: send somebody.
+    Exposed {
+        /// The meter.
+        meter: MeterNumber,
+        /// How much, minor units.
+        exposure: Money,
+    },
     /// The meter is not heard any more.
     LostContact {
         /// The meter.
@@ -251,6 +258,7 @@ impl Notice {
                 let amount = Money::sum(parts.iter().map(|part| part.amount)).unwrap_or(Money::MAX);
                 Self::DebtRecovered { sale, amount }
             }
+            Fact::ExposureChanged { meter, exposure } if exposure.is_positive() => Self::Exposed { meter, exposure },
             Fact::MeterQuarantined { meter, reason, .. } => Self::Quarantined { meter, reason },
             Fact::FindingRaised { meter, finding } => Self::Finding { meter, finding },
             Fact::LinkChanged { meter, to: Link::Lost, .. } => Self::LostContact { meter },

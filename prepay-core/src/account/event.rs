@@ -16,6 +16,7 @@ use crate::money::Money;
 use crate::refund::{RefundBegun, RefundKind, RefundNext, RefundTake};
 use crate::relay::{Decided, StandingOrder};
 use crate::sale::{Evidence, Next, Proof, SendOutcome, VoidCause, VoidRequest};
+use crate::series::{Point, Series, Source};
 use crate::settlement::{BadRegister, MeterPrices, PricerState, Usage};
 use crate::status::{Credit, Link, Load};
 
@@ -219,6 +220,32 @@ pub enum Fact {
     },
     /// Consumption was booked.
     Settled(Settled),
+    /// A reading came late or was put right: what the ordered readings cost, less what was posted.
+    ChargeCorrected {
+        /// The meter.
+        meter: MeterNumber,
+        /// The purse is in the meter: it took what it took, and only the tariff's part of it changes.
+        in_meter: bool,
+        /// The reading.
+        point: Point,
+        /// The correction of the charge, tax included, minor units.
+        charge: Money,
+        /// The correction of the tax, minor units.
+        tax: Money,
+        /// The version of the tariff.
+        tariff_version: u32,
+        /// Where pricing stands now.
+        pricer: PricerState,
+        /// Who put it right, and why; `None` for a late reading.
+        by: Option<(OperatorId, Reason)>,
+    },
+    /// The readings after the fixed point are full: it moves on, and what is before it can't change any more.
+    SeriesMovedOn {
+        /// The meter.
+        meter: MeterNumber,
+        /// From the new fixed point on.
+        series: Series,
+    },
     /// Credit has crossed a level.
     CreditChanged {
         /// The meter whose reading showed it; with the purse in the meter also whose purse it is. `None` when no
@@ -444,6 +471,8 @@ pub enum Fact {
         count: u16,
         /// How sure it is.
         proof: Proof,
+        /// Who ordered it.
+        operator: OperatorId,
     },
     /// Nothing was taken, and nothing can be any more.
     RefundVoided {
@@ -609,6 +638,38 @@ pub enum Fact {
         /// Now.
         on: bool,
     },
+    /// The next friendly hours are known.
+    FriendlyHoursPlanned {
+        /// The meter.
+        meter: MeterNumber,
+        /// When they begin, UTC seconds.
+        from_utc_s: i64,
+        /// When they end, UTC seconds.
+        to_utc_s: i64,
+    },
+    /// Supply was cut for lack of credit and waits for somebody, also when there is credit again.
+    RestoreAwaited {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// Supply may come back.
+    RestoreAllowed {
+        /// The meter.
+        meter: MeterNumber,
+        /// Somebody on site said that it is safe.
+        on_site: bool,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// While a meter was not heard, more may have been used beyond the credit than is to be risked; or it was heard again.
+    ExposureChanged {
+        /// The meter.
+        meter: MeterNumber,
+        /// What may have been used beyond the credit, minor units; 0 when it is over.
+        exposure: Money,
+    },
     /// Another rule decides on the relay. A new version is to be written to the meter; the same version only has
     /// another cause.
     RelayDesired {
@@ -743,6 +804,9 @@ pub struct Settled {
     pub tariff_version: u32,
     /// Where pricing stands now.
     pub pricer: PricerState,
+    /// Measured or estimated.
+    #[serde(default)]
+    pub source: Source,
 }
 
 impl Settled {

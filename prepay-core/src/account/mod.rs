@@ -10,6 +10,7 @@
 
 mod apply;
 mod command;
+mod corrections;
 mod debts;
 mod decide;
 mod draft;
@@ -20,6 +21,7 @@ mod money_facts;
 mod observe;
 mod opening;
 mod orders;
+mod policies;
 mod posting;
 mod receipts;
 mod refunds;
@@ -45,4 +47,4 @@ pub use receipts::{Payback, Receipt, Receipts};
 pub use refusal::{ApplyError, Refusal};
 pub use replacing::{Carry, Estimate, OnBench};
 pub use state::{Account, DriftCount, LastSale, MeterState, Prepared, Quarantine, Suspicion};
-pub use terms::{MeterTerms, Purse, Terms, TermsError};
+pub use terms::{LostContact, MeterTerms, Purse, Restore, Terms, TermsError};

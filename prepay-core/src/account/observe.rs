@@ -22,6 +22,11 @@ pub(super) fn observe(
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
     take_in(draft, meter, reading, pricer)?;
+    let trusted =
+        draft.account().meter(meter).is_some_and(|state| state.quarantine().is_none() && state.carry.is_none());
+    if trusted && settle::is_due(draft, meter, reading)? {
+        sales::book_if_priced(draft, meter, reading, pricer)?;
+    }
     assess(draft, meter, reading, pricer)
 }
 
@@ -167,9 +172,15 @@ fn assess_accrued(
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
     let mut accrued = Money::ZERO;
-    if !usage.is_zero() {
+    let estimated = state.series().ends_estimated();
+    if !usage.is_zero() || estimated {
         let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
-        let Ok(cumulative) = pricer.cumulative(&request) else {
+        let cumulative = if estimated {
+            settle::priced(draft, meter, reading, usage, pricer).map(|priced| priced.cumulative)
+        } else {
+            pricer.cumulative(&request).map_err(Refusal::from)
+        };
+        let Ok(cumulative) = cumulative else {
             // A missing price must not keep the station from seeing the meter and obeying orders.
             return note(draft, meter, FindingKind::NoPrice, Some(Finding::NoPrice));
         };
@@ -306,8 +317,8 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
 }
 
 fn rates_off_total(state: &super::MeterState, reading: &MeterReading) -> Option<Finding> {
-    let settled = state.settled();
-    let (before, after) = ((&settled.energy, settled.taken.utc_s), (&reading.energy, reading.taken.utc_s));
+    let last = state.series().last_measured();
+    let (before, after) = ((&last.energy, last.taken_utc_s), (&reading.energy, reading.taken.utc_s));
     let usage = usage_between(before, after, &state.terms().registers).ok()?;
     let total = usage.total_centi_kwh;
     usage.rates_off_total().map(|rates| Finding::RatesAgainstTotal { total, rates })

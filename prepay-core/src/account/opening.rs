@@ -58,7 +58,7 @@ pub(super) fn check_meters(numbers: impl Iterator<Item = MeterNumber> + Clone) -
 
 pub(super) fn opening_of(meter: &MeterTakeOver, purse: Purse) -> Result<MeterOpening, Refusal> {
     let MeterTakeOver { terms, mode, reading } = meter;
-    terms.check()?;
+    terms.check_for(purse)?;
     if reading.meter != terms.meter {
         return Err(Refusal::OtherMeter { meter: terms.meter, shown: reading.meter });
     }

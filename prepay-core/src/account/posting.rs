@@ -28,6 +28,13 @@ pub fn postings(event: &Event) -> Result<Vec<Transfer>, MoneyError> {
             }
         }
         Fact::Settled(settled) => post.settled(settled, purse)?,
+        Fact::ChargeCorrected { meter, in_meter: true, charge, tax, .. } => {
+            // The meter took what it took: what the tariff charges more was taken too little, and the other way round.
+            post.charge(meter_purse(*meter), *charge, *tax, charge.negated()?, DifferenceKind::PriceLag)?;
+        }
+        Fact::ChargeCorrected { charge, tax, .. } => {
+            post.charge(purse, *charge, *tax, Money::ZERO, DifferenceKind::Rounding)?;
+        }
         Fact::SaleRequested { amount, payment: Payment::Channel(channel), .. }
         | Fact::StationSaleMade { amount, channel, .. } => {
             post.push(

@@ -386,14 +386,16 @@ fn follow(
 
 fn close(draft: &mut Draft<'_>, meter: MeterNumber, proof: Proof) -> Result<(), Refusal> {
     let open = draft.meter(meter)?.refund();
-    let Some(OpenRefund { id, kind, hold, held, payback, begun: Some(begun), .. }) = open else { return Ok(()) };
-    let (refund, kind, hold, held, amount) = (*id, *kind, *hold, *held, begun.amount);
+    let Some(OpenRefund { id, kind, hold, held, payback, operator, begun: Some(begun), .. }) = open else {
+        return Ok(());
+    };
+    let (refund, kind, hold, held, amount, operator) = (*id, *kind, *hold, *held, begun.amount, *operator);
     let count = begun.overwrite.new_count;
     if let RefundKind::CarryOver { from } = kind {
         return replacing::done(draft, refund, from, meter, count, proof);
     }
     let payback = receipts::trim(payback, amount)?;
-    draft.push(Fact::RefundApplied { refund, meter, kind, amount, held, hold, payback, count, proof })?;
+    draft.push(Fact::RefundApplied { refund, meter, kind, amount, held, hold, payback, count, proof, operator })?;
     orders::refresh(draft, meter)
 }
 

@@ -6,6 +6,7 @@ use super::terms::TermsError;
 use crate::debt::{DebtError, DebtKind};
 use crate::id::{DebtId, MeterNumber, OperatorId, RefundId, SaleId};
 use crate::money::{Money, MoneyError};
+use crate::series::SeriesError;
 use crate::settlement::{BadRegister, PricerRefusal};
 use crate::status::{Credit, Service};
 
@@ -218,7 +219,77 @@ pub enum Refusal {
     },
     /// A register that can't be believed.
     #[error(transparent)]
-    Register(BadRegister),
+    Register(#[from] BadRegister),
+    /// It is not older than the last one that is booked, or from the future.
+    #[error("the reading is of {taken_utc_s}, the last one is of {last_utc_s} (UTC seconds)")]
+    ReadingNotLate {
+        /// When it was taken.
+        taken_utc_s: i64,
+        /// When the last one was.
+        last_utc_s: i64,
+    },
+    /// Older than what can still be corrected.
+    #[error("the reading is of {taken_utc_s}; up to {base_utc_s} nothing changes any more (UTC seconds)")]
+    ReadingTooOld {
+        /// When it was taken.
+        taken_utc_s: i64,
+        /// The fixed point.
+        base_utc_s: i64,
+    },
+    /// A reading of this time is booked; correct it if it is wrong.
+    #[error("a reading of {taken_utc_s} (UTC seconds) is booked already")]
+    ReadingKnown {
+        /// When.
+        taken_utc_s: i64,
+    },
+    /// Nothing to correct.
+    #[error("no reading of {taken_utc_s} (UTC seconds) is known")]
+    NoSuchReading {
+        /// When.
+        taken_utc_s: i64,
+    },
+    /// What a meter takes from its own purse is not estimated.
+    #[error("the purse is in meter {meter}, which is not estimated")]
+    EstimateInMeter {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// An estimate for another number of rates.
+    #[error("an estimate for {given} rates, the meter has {rates}")]
+    EstimateRates {
+        /// What was given.
+        given: usize,
+        /// What the meter has.
+        rates: usize,
+    },
+    /// Friendly hours that end before they begin, or are over.
+    #[error("friendly hours from {from_utc_s} to {to_utc_s}, it is {now_utc_s} now (UTC seconds)")]
+    FriendlySpan {
+        /// From.
+        from_utc_s: i64,
+        /// To.
+        to_utc_s: i64,
+        /// Now.
+        now_utc_s: i64,
+    },
+    /// Nothing waits to be restored.
+    #[error("meter {meter} does not wait to be restored")]
+    NothingToRestore {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// Whoever is cut pays first.
+    #[error("the account of meter {meter} is still in arrears")]
+    StillInArrears {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// Somebody has to be there.
+    #[error("meter {meter} is restored on site only")]
+    NotOnSite {
+        /// The meter.
+        meter: MeterNumber,
+    },
     /// An account keeps one meter at least; close it instead.
     #[error("meter {meter} is the last one; close the account")]
     LastMeter {
@@ -417,6 +488,15 @@ pub enum Refusal {
     /// data.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+}
+
+impl From<SeriesError> for Refusal {
+    fn from(error: SeriesError) -> Self {
+        match error {
+            SeriesError::Register(bad) => Self::Register(bad),
+            SeriesError::Pricer(refusal) => Self::Pricer(refusal),
+        }
+    }
 }
 
 /// An event that does not fit.

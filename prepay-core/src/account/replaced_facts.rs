@@ -10,6 +10,7 @@ use super::state::{Account, Marks, MeterState};
 use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::refund::{OpenRefund, RefundPhase};
+use crate::series::Series;
 use crate::settlement::advance;
 
 pub(super) fn take(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), ApplyError> {
@@ -99,6 +100,7 @@ fn take_over(new: &mut MeterState, old: &MeterState, carry: &Carry, count: u16) 
         new.overwritten = true;
     }
     new.pricer = estimate.map_or_else(|| old.pricer.clone(), |estimate| estimate.pricer.clone());
+    new.series = Series::new(*new.series.base(), new.pricer.clone());
     let (charge, tax) = estimate.map_or((Money::ZERO, Money::ZERO), |estimate| (estimate.charge, estimate.tax));
     new.charged = old.charged.plus(charge).unwrap_or(old.charged);
     new.taxed = old.taxed.plus(tax).unwrap_or(old.taxed);

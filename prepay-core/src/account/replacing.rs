@@ -129,7 +129,8 @@ fn estimate(draft: &Draft<'_>, old: MeterNumber, used: Usage, pricer: &dyn Price
     }
     let currency = draft.terms()?.currency;
     let state = draft.meter(old)?;
-    let usage = Usage { from_utc_s: state.settled().taken.utc_s, to_utc_s: draft.now.utc_s, ..used };
+    let from_utc_s = state.series().last_measured().taken_utc_s;
+    let usage = Usage { from_utc_s, to_utc_s: draft.now.utc_s, ..used }.times(state.terms().ratio);
     let priced = pricer.price(&PriceRequest { account: draft.id(), meter: old, state: state.pricer_state(), usage })?;
     let charge = Money::quantise(priced.cumulative, currency)?.amount.minus(state.charged())?;
     let tax = Money::quantise(priced.cumulative_tax, currency)?.amount.minus(state.taxed)?;
@@ -188,9 +189,9 @@ pub(super) fn read_on_bench(
         if terms.purse == Purse::InMeter && shown != expected {
             return Err(Refusal::BenchCount { meter, shown, expected });
         }
-        let settled = state.settled();
-        let (before, after) = ((&settled.energy, settled.taken.utc_s), (&reading.energy, reading.taken.utc_s));
-        let usage = usage_between(before, after, &state.terms().registers).map_err(Refusal::Register)?;
+        let last = state.series().last_measured();
+        let (before, after) = ((&last.energy, last.taken_utc_s), (&reading.energy, reading.taken.utc_s));
+        let usage = usage_between(before, after, &state.terms().registers)?.times(state.terms().ratio);
         let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
         let priced = pricer.price(&request)?;
         charge = Money::quantise(priced.cumulative, terms.currency)?.amount.minus(state.charged())?;

@@ -18,7 +18,8 @@ use crate::reading::MeterReading;
 use crate::sale::{
     Begun, Evidence, Next, OpenSale, Phase, Proof, SendOutcome, Verdict, VoidCause, VoidRequest, verdict,
 };
-use crate::settlement::{PriceRequest, Pricer, usage_between};
+use crate::series::Source;
+use crate::settlement::{Pricer, usage_between};
 use crate::time::Now;
 
 /// The most that a purchase frame may carry: the meter adds it to a balance that is a signed number of 32 bits.
@@ -469,13 +470,13 @@ fn book_quarantined(
 ) -> Result<(), Refusal> {
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
-    let settled = state.settled();
-    let before = (&settled.energy, settled.taken.utc_s);
+    let last = state.series().last_measured();
+    let before = (&last.energy, last.taken_utc_s);
     let Ok(usage) = usage_between(before, (&reading.energy, reading.taken.utc_s), &state.terms().registers) else {
         return Ok(());
     };
-    let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
-    let Ok(priced) = pricer.price(&request) else { return Ok(()) };
+    let usage = usage.times(state.terms().ratio);
+    let Ok(priced) = settle::priced(draft, meter, reading, usage, pricer) else { return Ok(()) };
     let charge = Money::quantise(priced.cumulative, terms.currency)?.amount.minus(state.charged)?;
     let tax = Money::quantise(priced.cumulative_tax, terms.currency)?.amount.minus(state.taxed)?;
     if usage.is_zero() && charge.is_zero() && tax.is_zero() {
@@ -492,6 +493,7 @@ fn book_quarantined(
         difference: DifferenceKind::Rounding,
         tariff_version: priced.tariff_version,
         pricer: priced.state,
+        source: Source::Measured,
     }))?;
     Ok(())
 }

@@ -21,6 +21,7 @@ use crate::persist::Withheld;
 use crate::refund::{OpenRefund, RefundPhase};
 use crate::relay::{Cause, Order, Standing, StandingOrder};
 use crate::sale::{Evidence, OpenSale, Phase};
+use crate::series::Series;
 use crate::settlement::{Pricer, PricerState};
 use crate::status::{Credit, DisplayState, Link, Load, Service, Status, Supply, Trust};
 use crate::time::Now;
@@ -85,6 +86,7 @@ pub struct MeterState {
     pub(super) taxed: Money,
     pub(super) accrued: Money,
     pub(super) pricer: PricerState,
+    pub(super) series: Series,
     pub(super) drift: DriftCount,
     pub(super) drifting: bool,
     pub(super) credit: Credit,
@@ -98,6 +100,18 @@ pub struct MeterState {
     pub(super) refund: Option<OpenRefund>,
     #[serde(default)]
     pub(super) last_sale: Option<LastSale>,
+    /// Planned friendly hours, UTC seconds.
+    #[serde(default)]
+    pub(super) friendly_plan: Option<(i64, i64)>,
+    /// Cut for lack of credit and waiting for somebody.
+    #[serde(default)]
+    pub(super) restore_awaited: bool,
+    /// Not heard since, UTC seconds.
+    #[serde(default)]
+    pub(super) unheard_since_utc_s: Option<i64>,
+    /// The bound of what may be used unseen is passed.
+    #[serde(default)]
+    pub(super) exposed: bool,
     /// A new meter is taking its place.
     #[serde(default)]
     pub(super) replaced_by: Option<MeterNumber>,
@@ -404,7 +418,9 @@ impl Account {
                 || (meter.quarantine.is_none() && meter.refund.as_ref().is_some_and(OpenRefund::holds_off)),
             load_limit: meter.shed,
             friendly_hours: meter.friendly,
-            arrears: self.credit_of(meter) == Credit::Arrears,
+            arrears: self.credit_of(meter) == Credit::Arrears
+                || meter.restore_awaited
+                || (meter.exposed && self.terms.is_some_and(|terms| terms.lost_contact.cut)),
             never_cut: meter.terms.never_cut,
         }
     }
@@ -469,6 +485,12 @@ impl MeterState {
     #[must_use]
     pub const fn pricer_state(&self) -> &PricerState {
         &self.pricer
+    }
+
+    /// The readings that can still be corrected.
+    #[must_use]
+    pub const fn series(&self) -> &Series {
+        &self.series
     }
 
     /// Settlements in which meter and tariff differed by more than rounding.
