@@ -149,6 +149,18 @@ pub(crate) fn advanced(account: &Account, from: u16, to: u16) -> u16 {
     if is(account, Bend::NoWrap) && to < from { u16::MAX } else { to.wrapping_sub(from) }
 }
 
+/// Whether a newer order about supply leaves the older one standing, so that the two can be held against each other.
+#[cfg(not(feature = "sim"))]
+pub(crate) const fn orders_stack(_: &Account) -> bool {
+    false
+}
+
+/// Whether a newer order about supply leaves the older one standing, so that the two can be held against each other.
+#[cfg(feature = "sim")]
+pub(crate) fn orders_stack(account: &Account) -> bool {
+    is(account, Bend::Precedence(Cause::KeepPower, Cause::ForcedOff))
+}
+
 /// What the relay should do, by this account's precedence.
 pub(crate) fn decided(account: &Account, standing: &Standing, cutter: Cutter) -> Decided {
     let standing = Standing { never_cut: standing.never_cut && !is(account, Bend::NeverCutIsCut), ..*standing };
@@ -177,7 +189,8 @@ fn decide_swapped(standing: &Standing, cutter: Cutter, one: Cause, other: Cause)
             Cause::LoadLimit => alone.load_limit = standing.load_limit,
             Cause::FriendlyHours => alone.friendly_hours = standing.friendly_hours,
             Cause::Arrears => alone.arrears = standing.arrears,
-            Cause::Prepaid => {}
+            // A meter that must never be cut but would cut itself is held on.
+            Cause::Prepaid => alone.arrears = standing.arrears && never_cut,
         }
         relay::decide(&alone, cutter)
     };

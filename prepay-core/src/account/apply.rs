@@ -6,16 +6,17 @@ use super::command::SupplyOrder;
 use super::event::{DifferenceKind, Event, Fact, MeterOpening, Payment, Settled};
 use super::money_facts;
 use super::posting::first_transfer;
-use super::receipts;
+use super::refund_facts;
 use super::refusal::ApplyError;
 use super::replaced_facts;
 use super::state::{Account, DriftCount, LastSale, Marks, MeterState, Quarantine, Suspicion};
 use super::terms::Purse;
+use crate::bend;
 use crate::finding::FindingKind;
 use crate::id::MeterNumber;
 use crate::money::Money;
-use crate::refund::{OpenRefund, RefundKind, RefundNext, RefundPhase};
-use crate::relay::Order;
+use crate::refund::RefundPhase;
+use crate::relay::{Order, StandingOrder};
 use crate::sale::{Begun, Evidence, Next, OpenSale, Phase, SendOutcome};
 use crate::series::{Point, Series, Source};
 use crate::settlement::PricerState;
@@ -118,7 +119,7 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
         fact @ (Fact::RefundRequested { .. }
         | Fact::RefundApplied { .. }
         | Fact::RefundVoided { .. }
-        | Fact::PaidBack { .. }) => take_refund(account, fact, event.seq)?,
+        | Fact::PaidBack { .. }) => refund_facts::take(account, fact, event.seq)?,
         fact @ Fact::ChargeCorrected { .. } => take_correction(account, fact, event.seq)?,
         fact @ (Fact::ReplacementRequested { .. }
         | Fact::ReplacementDone { .. }
@@ -140,123 +141,13 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
         | Fact::GoodwillGiven { .. }
         | Fact::EmergencyTaken { .. }) => money_facts::take_debt(account, fact, event)?,
         fact => {
+            let stack = bend::orders_stack(account);
             let number = meter_of(fact).ok_or(impossible("event of a later version"))?;
             let state = find(account, number).ok_or(impossible("event of an unknown meter"))?;
-            take_meter_fact(state, fact, event).ok_or(impossible("event without its sale"))??;
+            take_meter_fact(state, fact, event, stack).ok_or(impossible("event without its sale"))??;
         }
     }
     Ok(())
-}
-
-fn take_refund(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), ApplyError> {
-    let impossible = |fact| ApplyError::Impossible { seq, fact };
-    match fact {
-        Fact::RefundRequested { refund, meter, kind, take, held, hold, payback, operator, .. } => {
-            let mut kept = account.receipts.clone();
-            kept.set_aside(payback)?;
-            let state = find(account, *meter).ok_or(impossible("refund_requested"))?;
-            state.refund = Some(OpenRefund {
-                id: *refund,
-                kind: *kind,
-                take: *take,
-                held: *held,
-                hold: *hold,
-                payback: payback.clone(),
-                operator: *operator,
-                phase: RefundPhase::Requested,
-                begun: None,
-                frames: 0,
-                failures: 0,
-                proof: None,
-                void: None,
-            });
-            account.receipts = kept;
-            account.latest_refund = Some(*refund);
-        }
-        Fact::RefundApplied { meter, kind, amount, payback, count, .. } => {
-            let purse = account.purse.plus(*amount)?.minus(receipts::sum(payback)?)?;
-            let mut kept = account.receipts.clone();
-            let state = find(account, *meter).ok_or(impossible("refund_applied"))?;
-            let open = state.refund.as_ref().ok_or(impossible("refund_applied"))?;
-            kept.release(&open.payback)?;
-            kept.give_back(payback)?;
-            state.purse = state.purse.minus(*amount)?;
-            state.count = *count;
-            state.posted_writes = state.posted_writes.saturating_add(1);
-            state.refund = None;
-            state.overwritten = true;
-            state.marks.fence_closed_ms = None;
-            if matches!(kind, RefundKind::Reversal { .. }) {
-                state.last_sale = None;
-            }
-            account.purse = purse;
-            account.receipts = kept;
-        }
-        Fact::RefundVoided { meter, .. } => {
-            let mut kept = account.receipts.clone();
-            let state = find(account, *meter).ok_or(impossible("refund_voided"))?;
-            let open = state.refund.as_ref().ok_or(impossible("refund_voided"))?;
-            kept.release(&open.payback)?;
-            state.refund = None;
-            state.marks.fence_closed_ms = None;
-            account.receipts = kept;
-        }
-        Fact::PaidBack { refund, payback, .. } => {
-            let purse = account.purse.minus(receipts::sum(payback)?)?;
-            let mut kept = account.receipts.clone();
-            kept.give_back(payback)?;
-            account.purse = purse;
-            account.receipts = kept;
-            account.latest_refund = Some(*refund);
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-fn take_refund_step(open: &mut OpenRefund, marks: &mut Marks, fact: &Fact) {
-    match fact {
-        Fact::RefundBegun { begun, .. } => {
-            open.begun = Some(*begun);
-            open.phase = RefundPhase::Writing;
-            open.frames = 1;
-            marks.latest_reading_ms = Some(begun.overwrite.before.taken.mono_ms);
-        }
-        Fact::RefundSent { outcome, .. } => {
-            open.phase = RefundPhase::ReadingBack;
-            if *outcome == SendOutcome::NotTransmitted {
-                open.frames = open.frames.saturating_sub(1);
-                open.failures = open.failures.saturating_add(1);
-            }
-        }
-        Fact::RefundUnknown { failures, .. } => {
-            open.failures = *failures;
-            if open.phase == RefundPhase::Writing {
-                open.phase = RefundPhase::ReadingBack;
-            }
-        }
-        Fact::RefundJudged { next, proof, .. } => {
-            open.failures = 0;
-            open.proof = open.proof.or(*proof);
-            marks.fence_closed_ms = None;
-            match next {
-                RefundNext::Restart => {
-                    open.phase = RefundPhase::Requested;
-                    open.begun = None;
-                }
-                RefundNext::Write => {
-                    open.phase = RefundPhase::Writing;
-                    open.frames = open.frames.saturating_add(1);
-                }
-                RefundNext::Fence { purpose } => open.phase = RefundPhase::Fencing { purpose: *purpose },
-                // What closes it is the next fact.
-                RefundNext::Close | RefundNext::Void | RefundNext::Contradiction => {}
-            }
-        }
-        Fact::RefundFenceClosed { mono_ms, .. } => marks.fence_closed_ms = Some(*mono_ms),
-        Fact::RefundVoidRequested { request, .. } => open.void = Some(request.clone()),
-        _ => {}
-    }
 }
 
 pub(super) fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
@@ -328,7 +219,7 @@ fn take_correction(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), A
     Ok(())
 }
 
-fn find(account: &mut Account, meter: MeterNumber) -> Option<&mut MeterState> {
+pub(super) fn find(account: &mut Account, meter: MeterNumber) -> Option<&mut MeterState> {
     account.meters.iter_mut().find(|state| state.terms.meter == meter)
 }
 
@@ -441,7 +332,7 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
 }
 
 /// `None` when the fact needs an open sale and there is none.
-fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option<Result<(), ApplyError>> {
+fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: bool) -> Option<Result<(), ApplyError>> {
     match fact {
         Fact::MeterTermsChanged { terms } => state.terms = *terms,
         Fact::PricesConfirmed { prices, .. } => state.terms.confirmed_prices = Some(*prices),
@@ -488,9 +379,9 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
         | Fact::RefundFenceClosed { .. }
         | Fact::RefundVoidRequested { .. }) => {
             let open = state.refund.as_mut()?;
-            take_refund_step(open, &mut state.marks, fact);
+            refund_facts::take_step(open, &mut state.marks, fact);
         }
-        fact => take_supply_fact(state, fact, event),
+        fact => take_supply_fact(state, fact, event, stack),
     }
     Some(Ok(()))
 }
@@ -535,11 +426,13 @@ fn take_sale_fact(sale: &mut OpenSale, marks: &mut Marks, fact: &Fact) {
     }
 }
 
-fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event) {
+fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: bool) {
     match fact {
         Fact::SupplyOrdered { order, standing, .. } => {
-            state.keep_power = (*order == SupplyOrder::KeepPower).then(|| standing.clone());
-            state.forced_off = (*order == SupplyOrder::ForcedOff).then(|| standing.clone());
+            let older = |order: &mut Option<StandingOrder>| order.take().filter(|_| stack);
+            let (keep, off) = (older(&mut state.keep_power), older(&mut state.forced_off));
+            state.keep_power = (*order == SupplyOrder::KeepPower).then(|| standing.clone()).or(keep);
+            state.forced_off = (*order == SupplyOrder::ForcedOff).then(|| standing.clone()).or(off);
         }
         Fact::SupplyOrderLifted { order: SupplyOrder::KeepPower, .. } => state.keep_power = None,
         Fact::SupplyOrderLifted { order: SupplyOrder::ForcedOff, .. } => state.forced_off = None,

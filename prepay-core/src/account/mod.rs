@@ -24,6 +24,7 @@ mod orders;
 mod policies;
 mod posting;
 mod receipts;
+mod refund_facts;
 mod refunds;
 mod refusal;
 mod replaced_facts;

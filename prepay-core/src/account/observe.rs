@@ -310,6 +310,9 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
             prepaid_wrong.then_some(Finding::PrepaidFunction { enabled: reading.prepaid_enabled }),
         ),
     ];
+    if state.suspicions().is_empty() && found.iter().all(|(_, finding)| finding.is_none()) {
+        return Ok(());
+    }
     for (kind, finding) in found {
         note(draft, meter, kind, finding)?;
     }

@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::apply::opened_meter;
+use super::apply::{find, opened_meter};
 use super::event::Fact;
 use super::refusal::ApplyError;
 use super::replacing::{Carry, OnBench, kind};
 use super::state::{Account, Marks, MeterState};
-use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::refund::{OpenRefund, RefundPhase};
 use crate::series::Series;
@@ -81,10 +80,6 @@ pub(super) fn take(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), A
         _ => {}
     }
     Ok(())
-}
-
-fn find(account: &mut Account, meter: MeterNumber) -> Option<&mut MeterState> {
-    account.meters.iter_mut().find(|state| state.terms.meter == meter)
 }
 
 /// What moves with the tenant: credit, count, where pricing stands, energy, and the orders of people.

@@ -2,15 +2,15 @@
 
 use alloc::format;
 
-use super::{Cell, Crashed};
+use super::{Cell, Crashed, Told};
 use crate::account::{Command, Effect, ReadBack};
 use crate::id::{MeterNumber, SaleId};
 use crate::money::Money;
 use crate::reading::{Force, MeterFlags, MeterReading, Rates, Registers};
 use crate::sale::SendOutcome;
-use crate::sim::link::{Answer, Frame};
+use crate::sim::link::{Answer, FRAME_LIFE_MS, Frame};
 use crate::sim::meter::Author;
-use crate::sim::report::Report;
+use crate::sim::report::{Crash, Report};
 
 impl Cell {
     pub(super) fn perform(&mut self, effect: Effect, report: &mut Report) {
@@ -34,7 +34,11 @@ impl Cell {
                 };
                 self.tell(&Command::SaleReadBack { sale, read_back }, report);
             }
-            Effect::Fence { sale, .. } => drop(self.tell(&Command::FenceClosed { sale }, report)),
+            Effect::Fence { sale, .. } => {
+                self.tell(&Command::FenceClosed { sale }, report);
+                // The longest life of a frame has to pass.
+                self.trouble_ms = self.now_ms + FRAME_LIFE_MS;
+            }
             Effect::WriteForce { meter, version, force, .. } => {
                 if self.account.may_write(meter, version) {
                     self.auditor.order_written(version, report);
@@ -52,8 +56,9 @@ impl Cell {
         let author = Author::Station { sale: sale.0, transmission: self.transmissions };
         let frame = Frame::Purchase { amount: u32::try_from(amount.minor()).unwrap_or(0), count, author };
         let answer = self.exchange(frame, report);
-        if self.chaos(10) {
+        if self.chaos(15) {
             report.faults.crashes_after_send += 1;
+            report.crash("send a purchase", Crash::EffectDone);
             return self.crash();
         }
         let outcome = match answer {
@@ -71,6 +76,10 @@ impl Cell {
             Force::Off => (1, 1),
         };
         self.exchange(Frame::Force { mode, state }, report);
+        if self.chaos(10) {
+            report.crash("write a relay order", Crash::EffectDone);
+            return self.crash();
+        }
         let meter = self.number;
         self.tell(&Command::RelayOrdered { meter, version }, report);
         if let Ok(Some(reading)) = self.read(report) {
@@ -79,20 +88,25 @@ impl Cell {
         }
     }
 
-    pub(super) fn poll(&mut self, settle: bool, report: &mut Report) {
+    /// Reads the meter and tells the core; false when the core has not seen it.
+    pub(super) fn poll(&mut self, settle: bool, report: &mut Report) -> bool {
         let meter = self.number;
         match self.read(report) {
-            Ok(Some(reading)) if settle => drop(self.tell(&Command::SettleNow { meter, reading }, report)),
-            Ok(Some(reading)) => drop(self.tell(&Command::Observe { meter, reading }, report)),
-            Ok(None) => drop(self.tell(&Command::LinkLost { meter }, report)),
-            Err(Crashed) => {}
+            Ok(Some(reading)) if settle => self.tell(&Command::SettleNow { meter, reading }, report) == Told::Stored,
+            Ok(Some(reading)) => self.tell(&Command::Observe { meter, reading }, report) == Told::Stored,
+            Ok(None) => {
+                self.tell(&Command::LinkLost { meter }, report);
+                false
+            }
+            Err(Crashed) => false,
         }
     }
 
     pub(super) fn read(&mut self, report: &mut Report) -> Result<Option<MeterReading>, Crashed> {
         let answer = self.exchange(Frame::Read, report);
-        if self.chaos(5) {
+        if self.chaos(10) {
             report.faults.crashes_after_read += 1;
+            report.crash("read a meter", Crash::EffectDone);
             self.crash();
             return Err(Crashed);
         }
@@ -101,6 +115,11 @@ impl Cell {
 
     pub(super) fn exchange(&mut self, frame: Frame, report: &mut Report) -> Answer {
         let answer = self.link.exchange(frame, &mut self.now_ms, &mut self.meter, &mut self.rng, &mut report.faults);
+        self.auditor.watch(&self.meter, report);
+        if answer != Answer::Reply {
+            self.trouble_ms = self.now_ms;
+        }
+        report.mark();
         let (remaining, purchases) = (self.meter.remaining(), self.meter.purchases);
         self.note(|| format!("wire     {frame:?}: {answer:?}; the meter shows {remaining}, count {purchases}"));
         answer

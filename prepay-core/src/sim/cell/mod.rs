@@ -30,7 +30,6 @@ use crate::settlement::{MeterPrices, RegisterLimits};
 use crate::time::Now;
 
 const OPERATOR: OperatorId = OperatorId(1);
-const ACCOUNT: AccountId = AccountId(1);
 const UTC_ORIGIN_S: i64 = 1_772_719_650;
 /// After this long in trouble the line heals, so that what is unresolved then has no excuse.
 const TROUBLE_MS: u64 = 300_000;
@@ -61,6 +60,14 @@ pub(super) struct Cell {
     priced_micro: u64,
     station_paid: i64,
     started: bool,
+    /// The wall clock stands an hour forward.
+    summer: bool,
+    /// Nobody dies any more.
+    calm: bool,
+    /// The end of the last trouble of the open sale.
+    trouble_ms: u64,
+    /// The longest pause between two sales, in ms.
+    pub(super) pause_ms: u64,
     /// What happened, a line each, when somebody wants to read it.
     pub(super) story: Option<Vec<String>>,
 }
@@ -87,7 +94,7 @@ impl Cell {
         let count = if rng.chance(333) { u16::MAX - small(rng.below(16)) } else { small(rng.below(60_000)) };
         let raw = rng.between(1, MeterNumber::MAX - 1);
         let cents = i64::try_from(rng.below(20_000)).unwrap_or(0) - 500;
-        let account = Account::new(ACCOUNT);
+        let account = Account::new(AccountId(cell + 1));
         let mono_base_ms = rng.below(1 << 40);
         Self {
             now_ms: 0,
@@ -104,7 +111,7 @@ impl Cell {
             journal: Vec::new(),
             keys: BTreeMap::new(),
             todo: Vec::new(),
-            auditor: Auditor::new(rng.chance(200)),
+            auditor: Auditor::new(raw, rng.chance(200)),
             bend: config.bend,
             next_sale: 1,
             transmissions: 0,
@@ -113,26 +120,58 @@ impl Cell {
             priced_micro: 0,
             station_paid: 0,
             started: false,
+            summer: false,
+            calm: false,
+            trouble_ms: 0,
+            pause_ms: 1_800_000,
             story: None,
             rng,
         }
     }
 
     pub(super) fn run(mut self, vends: u64, report: &mut Report) -> Vec<String> {
+        report.begin_cell();
         self.open(report);
         for _ in 0..vends {
-            report.vends += 1;
-            self.trouble(report);
-            self.vend(report);
-            if self.rng.chance(300) {
-                self.settle_down(report);
-            }
+            self.gap_and_vend(report);
         }
-        self.settle_down(report);
-        self.link.healed = true;
-        self.poll(true, report);
-        self.auditor.close(&self.account, &self.ledger, &self.journal, &self.meter, report);
+        self.close(report);
         self.story.unwrap_or_default()
+    }
+
+    /// Lives until its time is over; answers its journal.
+    pub(super) fn live(mut self, until_ms: u64, report: &mut Report) -> Vec<Entry> {
+        report.begin_cell();
+        self.open(report);
+        while self.now_ms < until_ms {
+            self.gap_and_vend(report);
+        }
+        self.close(report);
+        self.journal
+    }
+
+    fn gap_and_vend(&mut self, report: &mut Report) {
+        report.vends += 1;
+        let [acknowledges, refuses, adds] = &mut report.vends_by_rule;
+        *match self.meter.rule {
+            CountRule::Acknowledges => acknowledges,
+            CountRule::Refuses => refuses,
+            CountRule::Adds => adds,
+        } += 1;
+        self.trouble(report);
+        self.vend(report);
+        if self.rng.chance(300) {
+            self.settle_down(report);
+        }
+    }
+
+    fn close(&mut self, report: &mut Report) {
+        self.settle_down(report);
+        (self.link.healed, self.calm) = (true, true);
+        self.poll(true, report);
+        self.auditor.watch(&self.meter, report);
+        self.auditor.close(&self.account, &self.ledger, &self.journal, &self.meter, report);
+        report.mark();
     }
 
     fn note(&mut self, what: impl FnOnce() -> String) {
@@ -181,10 +220,10 @@ impl Cell {
                 self.explain(report);
             }
             self.run_todo(50, report);
-            self.poll(true, report);
+            let seen = self.poll(true, report);
             self.run_todo(50, report);
             let Some(state) = self.account.meter(self.number) else { break };
-            if state.order().confirmed && state.suspicions().is_empty() && !self.quarantined() {
+            if seen && state.order().confirmed && state.suspicions().is_empty() && !self.quarantined() {
                 break;
             }
             self.wait(200_000);
@@ -195,11 +234,13 @@ impl Cell {
             self.meter.remaining()
         };
         self.auditor.check_supply(&self.meter, credit, report);
+        self.auditor.check_display(self.account.display_state(self.number), report);
+        report.mark();
         self.link.healed = false;
     }
 
     fn chaos(&mut self, per_mille: u64) -> bool {
-        !self.link.healed && self.started && self.rng.chance(per_mille)
+        !self.calm && self.started && self.rng.chance(per_mille)
     }
 
     fn wait(&mut self, ms: u64) {

@@ -14,8 +14,9 @@ pub(super) struct Operation {
 }
 
 /// In the order in which they are drawn.
-const OPERATIONS: [Operation; 4] = [
+const OPERATIONS: [Operation; 5] = [
     Operation { per_mille: 20, run: Cell::clock_jumps },
+    Operation { per_mille: 15, run: Cell::summer_time },
     Operation { per_mille: 300, run: Cell::order },
     Operation { per_mille: 200, run: Cell::settles },
     Operation { per_mille: 1_000, run: Cell::stranger_at_the_meter },
@@ -29,7 +30,7 @@ impl Cell {
         let most = if self.auditor.at_station { 30_000 } else { 3_000 };
         let energy = u32::try_from(self.rng.below(most)).unwrap_or(0);
         self.consume(busy, energy);
-        let pause_ms = self.rng.between(1_000, 1_800_000);
+        let pause_ms = self.rng.between(1_000, self.pause_ms);
         self.wait(pause_ms);
         for operation in OPERATIONS {
             if self.rng.chance(operation.per_mille) {
@@ -48,6 +49,13 @@ impl Cell {
         if !self.auditor.at_station {
             self.stranger(report);
         }
+    }
+
+    /// Somebody keeps local time in the clock: it goes an hour forward, or back again.
+    fn summer_time(&mut self, report: &mut Report) {
+        report.faults.dst_changes += 1;
+        self.utc_shift_s += if self.summer { -3_600 } else { 3_600 };
+        self.summer = !self.summer;
     }
 
     fn settles(&mut self, report: &mut Report) {

@@ -9,6 +9,7 @@ use crate::sim::report::Report;
 
 impl Cell {
     pub(super) fn stranger(&mut self, report: &mut Report) {
+        self.auditor.watch(&self.meter, report);
         if self.rng.chance(12) {
             report.faults.foreign_writes += 1;
             self.auditor.disturbed = true;
@@ -44,7 +45,7 @@ impl Cell {
         let (meter, by) = (self.number, OPERATOR);
         let mut wanted = self.auditor.wanted;
         let supply = |order| Command::OrderSupply { meter, order, by, why: why.clone(), until_utc_s: None };
-        let command = match self.rng.below(6) {
+        let command = match self.rng.below(7) {
             0 => {
                 (wanted.keep, wanted.off) = (true, false);
                 supply(SupplyOrder::KeepPower)
@@ -57,15 +58,15 @@ impl Cell {
                 (wanted.keep, wanted.off) = (false, false);
                 supply(SupplyOrder::Prepaid)
             }
-            3 if wanted.locked_out => {
+            3 | 4 if wanted.locked_out => {
                 wanted.locked_out = false;
                 Command::LiftLockOut { meter, by, administrator: false, why }
             }
-            3 => {
+            3 | 4 => {
                 wanted.locked_out = true;
                 Command::PlaceLockOut { meter, by, why }
             }
-            4 => {
+            5 => {
                 wanted.shed = !wanted.shed;
                 Command::Shed { meter, shed: wanted.shed }
             }
@@ -98,8 +99,9 @@ impl Cell {
         let Ok(why) = Reason::new("looked at the meter") else { return };
         let (meter, by, reading) = (self.number, OPERATOR, self.show());
         if self.tell(&Command::ReleaseQuarantine { meter, by, why, reading, sale }, report) == Told::Stored {
-            self.auditor.disturbed = false;
+            self.auditor.explained();
         }
+        self.trouble_ms = self.now_ms;
         self.link.healed = healed;
     }
 }

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{ACCOUNT, Cell, Told};
+use super::{Cell, Told};
 use crate::account::{Account, Command, Effect, Refusal};
 use crate::bend::Bend;
 use crate::ledger::{AccountKind, Action, Transfer};
@@ -12,7 +12,7 @@ use crate::sale::Phase;
 use crate::sim::link::Frame;
 use crate::sim::meter::Author;
 use crate::sim::prices::Prices;
-use crate::sim::report::Report;
+use crate::sim::report::{Crash, Report};
 
 impl Cell {
     pub(super) fn run_todo(&mut self, limit: usize, report: &mut Report) {
@@ -53,17 +53,19 @@ impl Cell {
         let Ok(transfers) = decision.transfers() else { return Told::Refused };
         let events = decision.events;
         let through = events.last().map_or(self.account.seq(), |event| event.seq);
-        let effects = decision.effects.release(&Persisted::attest(ACCOUNT, through)).unwrap_or_default();
+        let effects = decision.effects.release(&Persisted::attest(self.account.id(), through)).unwrap_or_default();
         if self.bend == Some(Bend::EffectsLeaveEarly) {
             self.leave_early(&effects, report);
         }
-        if self.chaos(5) {
+        if self.chaos(10) {
             report.faults.crashes_before_commit += 1;
+            report.crash(step_of(command), Crash::WriteLost);
             self.crash();
             return Told::Lost;
         }
         if self.chaos(4) {
             self.note(|| "commit failed".into());
+            self.trouble_ms = self.now_ms;
             report.faults.failed_commits += 1;
             self.todo = self.resume();
             return Told::Lost;
@@ -82,8 +84,10 @@ impl Cell {
         self.auditor.hear(&events, &self.meter, report);
         let seen = self.stored.len();
         self.stored.extend(events);
-        if self.chaos(5) {
+        if self.chaos(10) {
             report.faults.crashes_after_commit += 1;
+            report.crash(step_of(command), Crash::WriteKept);
+            report.mark();
             self.crash();
             return Told::Stored;
         }
@@ -93,6 +97,7 @@ impl Cell {
             }
         }
         self.schedule(effects);
+        report.mark();
         Told::Stored
     }
 
@@ -135,7 +140,7 @@ impl Cell {
 
     pub(super) fn resume(&mut self) -> Vec<(u64, Effect)> {
         let effects = self.account.resume(self.now());
-        let receipt = Persisted::attest(ACCOUNT, self.account.seq());
+        let receipt = Persisted::attest(self.account.id(), self.account.seq());
         self.todo.clear();
         self.schedule(effects.release(&receipt).unwrap_or_default());
         core::mem::take(&mut self.todo)
@@ -147,11 +152,12 @@ impl Cell {
         self.wait(self.rng.clone().between(200, 20_000));
         self.mono_base_ms = self.rng.below(1 << 40);
         self.boot_ms = self.now_ms;
-        if let Ok(account) = Account::rebuild(ACCOUNT, &self.stored) {
+        if let Ok(account) = Account::rebuild(self.account.id(), &self.stored) {
             self.account = account;
         }
         self.account.set_bend(self.bend.filter(|_| self.started));
         self.todo = self.resume();
+        self.trouble_ms = self.now_ms;
         if self.bend == Some(Bend::RestartSendsBlindly) {
             self.send_blindly();
         }
@@ -164,5 +170,29 @@ impl Cell {
             let (new_count, frame) = (begun.new_count, open.frames);
             self.todo = [(self.now_ms, Effect::SendPurchase { sale, meter, amount, new_count, frame })].to_vec();
         }
+    }
+}
+
+/// What the station was doing, in words.
+const fn step_of(command: &Command) -> &'static str {
+    match command {
+        Command::RequestSale { .. } => "request a sale",
+        Command::BeginSale { .. } => "begin a sale",
+        Command::SaleSent { .. } => "note what was sent",
+        Command::SaleReadBack { .. } => "judge a read-back",
+        Command::ProbeDue { .. } => "probe",
+        Command::FenceClosed { .. } => "close the fence",
+        Command::RequestVoid { .. } => "ask for a void",
+        Command::ReleaseQuarantine { .. } => "release a quarantine",
+        Command::OrderSupply { .. } => "order supply",
+        Command::PlaceLockOut { .. } => "place a lock-out",
+        Command::LiftLockOut { .. } => "lift a lock-out",
+        Command::Shed { .. } => "shed or restore",
+        Command::FriendlyHours { .. } => "begin or end friendly hours",
+        Command::RelayOrdered { .. } => "note a relay order",
+        Command::RelayReported { .. } => "judge a relay",
+        Command::SettleNow { .. } => "settle",
+        Command::LinkLost { .. } => "lose contact",
+        _ => "another command",
     }
 }

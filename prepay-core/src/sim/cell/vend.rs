@@ -29,6 +29,7 @@ impl Cell {
         let before = self.meter.purchases;
         (self.first_sent_ms, self.read_backs) = (None, 0);
         let began_ms = self.now_ms;
+        self.trouble_ms = began_ms;
         let mut steps = 0;
         while self.open_phase().is_some() && steps < 2_000 {
             steps += 1;
@@ -52,6 +53,8 @@ impl Cell {
         if let Some(sent_ms) = self.first_sent_ms {
             report.times_ms.push(u32::try_from(self.now_ms - sent_ms).unwrap_or(u32::MAX));
             report.read_backs.push(self.read_backs);
+            let after_outage_ms = self.now_ms.saturating_sub(self.trouble_ms.max(sent_ms));
+            report.max_after_outage_ms = report.max_after_outage_ms.max(after_outage_ms);
         }
         report.faults.count_wraps += u64::from(self.meter.purchases < before && before > 0xFF00);
     }
