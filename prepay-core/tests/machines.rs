@@ -14,6 +14,7 @@ use prepay_core::sale::{EqualCountRule, FencePurpose, Next, OpenSale, Phase, Sal
 use prepay_core::status::Service;
 
 type Edge = (String, String, String);
+type Way = Box<dyn Fn(&Desk) -> Command>;
 
 /// The lines `from --> to : label` of one drawing.
 fn drawn(heading: &str) -> BTreeSet<Edge> {
@@ -130,7 +131,7 @@ fn the_life_of_an_account() {
         || Command::Prepare { terms: terms(Purse::AtStation), meters: vec![meter_terms(METER)], mode: OpenMode::Fresh };
     let pause = || Command::Pause { by: OPERATOR, why: why("renovation") };
     let fresh = || Desk::new(Meter { prepaid: false, ..Meter::new(METER, 0, 0) });
-    let ways: [(&str, Box<dyn Fn(&Desk) -> Command>); 6] = [
+    let ways: [(&str, Way); 6] = [
         ("prepare", Box::new(move |_| prepare())),
         (
             "open",

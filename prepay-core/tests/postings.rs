@@ -68,8 +68,8 @@ fn replacing(carry: Carry) -> Fact {
     Fact::ReplacementRequested {
         refund: RefundId(1),
         old: number(METER),
-        opening: MeterOpening { terms: meter_terms(NEW), ..opening(0) },
-        carry,
+        opening: Box::new(MeterOpening { terms: meter_terms(NEW), ..opening(0) }),
+        carry: Box::new(carry),
         count: 43,
         operator: OPERATOR,
         why: why("burnt"),
@@ -78,12 +78,12 @@ fn replacing(carry: Carry) -> Fact {
 
 fn replaced(carry: Carry) -> Fact {
     let (refund, old, new) = (RefundId(1), number(METER), number(NEW));
-    Fact::ReplacementDone { refund, old, new, carry, count: 43, proof: Proof::Amount }
+    Fact::ReplacementDone { refund, old, new, carry: Box::new(carry), count: 43, proof: Proof::Amount }
 }
 
 fn rolled_back(carry: Carry) -> Fact {
     let (refund, old, new, cause) = (RefundId(1), number(METER), number(NEW), RefundVoidCause::Fenced);
-    Fact::ReplacementRolledBack { refund, old, new, carry, cause }
+    Fact::ReplacementRolledBack { refund, old, new, carry: Box::new(carry), cause }
 }
 
 fn bench(estimated: i64, charge: i64, booked: i64, difference: DifferenceKind) -> Fact {
@@ -237,8 +237,18 @@ fn samples() -> Vec<(&'static str, &'static str, i64, Fact)> {
         ("charge_corrected", "purse at the station, more", 87, corrected(false, 100, 13)),
         ("charge_corrected", "purse at the station, less", 87, corrected(false, -100, -13)),
         ("charge_corrected", "purse in the meter, more", 100, corrected(true, 100, 13)),
-        ("meter_attached", "purse in the meter", 70, Fact::MeterAttached { opening: opening(70), credit: fen(70) }),
-        ("meter_attached", "credit at the station", 0, Fact::MeterAttached { opening: opening(70), credit: fen(0) }),
+        (
+            "meter_attached",
+            "purse in the meter",
+            70,
+            Fact::MeterAttached { opening: Box::new(opening(70)), credit: fen(70) },
+        ),
+        (
+            "meter_attached",
+            "credit at the station",
+            0,
+            Fact::MeterAttached { opening: Box::new(opening(70)), credit: fen(0) },
+        ),
         ("closed", "refund", 30, closed(FinalSettlement::Refund { channel: ChannelId(1) }, 30, 0, 0)),
         ("closed", "collect", 30, closed(FinalSettlement::Collect { channel: ChannelId(1) }, 0, 30, 0)),
         ("closed", "write off, the customer's", 30, closed(FinalSettlement::WriteOff, 0, 0, 30)),

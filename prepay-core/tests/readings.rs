@@ -180,7 +180,7 @@ proptest! {
 #[test]
 fn a_wrong_reading_is_put_right_and_one_that_fits_nowhere_is_refused() {
     let mut books = Books::open();
-    let mut settle = |books: &mut Books, hours: i64, advanced| {
+    let settle = |books: &mut Books, hours: i64, advanced| {
         let now = Now::new(u64::try_from(hours).unwrap(), START_S + hours * 3600);
         books.tell(&Command::SettleNow { meter: number(METER), reading: reading(advanced, now) }, now).unwrap();
     };

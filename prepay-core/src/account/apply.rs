@@ -463,7 +463,7 @@ fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: b
         Fact::RestoreAwaited { .. } => state.restore_awaited = true,
         Fact::RestoreAllowed { .. } => state.restore_awaited = false,
         Fact::ExposureChanged { exposure, .. } => state.exposed = exposure.is_positive(),
-        Fact::SeriesMovedOn { series, .. } => state.series = series.clone(),
+        Fact::SeriesMovedOn { series, .. } => state.series = (**series).clone(),
         Fact::RelayMoved { closed, .. } => state.relay_closed = Some(*closed),
         Fact::CutVerified { .. } => state.cut = true,
         Fact::RestoreVerified { .. } => state.cut = false,

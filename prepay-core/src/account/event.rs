@@ -1,5 +1,6 @@
 //! What has happened to an account. Names and fields are stable: stored events are read for ever.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,7 @@ pub enum Fact {
     /// One more meter.
     MeterAttached {
         /// As it was then.
-        opening: MeterOpening,
+        opening: Box<MeterOpening>,
         /// The credit in it that becomes the customer's, minor units; 0 with the purse at the station.
         credit: Money,
     },
@@ -244,7 +245,7 @@ pub enum Fact {
         /// The meter.
         meter: MeterNumber,
         /// From the new fixed point on.
-        series: Series,
+        series: Box<Series>,
     },
     /// Credit has crossed a level.
     CreditChanged {
@@ -494,9 +495,9 @@ pub enum Fact {
         /// The old meter.
         old: MeterNumber,
         /// The new meter as it was then.
-        opening: MeterOpening,
+        opening: Box<MeterOpening>,
         /// How money moves.
-        carry: Carry,
+        carry: Box<Carry>,
         /// The count that the new meter gets.
         count: u16,
         /// Who ordered it.
@@ -513,7 +514,7 @@ pub enum Fact {
         /// The new meter.
         new: MeterNumber,
         /// How money moved.
-        carry: Carry,
+        carry: Box<Carry>,
         /// The count that the new meter shows.
         count: u16,
         /// How sure it is.
@@ -528,7 +529,7 @@ pub enum Fact {
         /// The new meter.
         new: MeterNumber,
         /// What is undone.
-        carry: Carry,
+        carry: Box<Carry>,
         /// Why.
         cause: RefundVoidCause,
     },

@@ -1,5 +1,6 @@
 //! The life of an account: prepared, open, paused, closed with a final settlement; meters that come and go.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::command::{FinalSettlement, MeterTakeOver, OpenMode};
@@ -72,7 +73,7 @@ pub(super) fn attach(draft: &mut Draft<'_>, take_over: &MeterTakeOver) -> Result
     opening::check_meters(numbers.chain([meter]))?;
     let opening = opening::opening_of(take_over, terms.purse)?;
     let credit = if terms.purse == Purse::InMeter { opening.shown.balance } else { Money::ZERO };
-    draft.push(Fact::MeterAttached { opening, credit })?;
+    draft.push(Fact::MeterAttached { opening: Box::new(opening), credit })?;
     observe::assess_opening(draft, &take_over.reading)?;
     orders::refresh(draft, meter)
 }

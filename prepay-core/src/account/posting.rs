@@ -54,10 +54,8 @@ pub fn postings(event: &Event) -> Result<Vec<Transfer>, MoneyError> {
         Fact::SaleVoided { meter, amount, hold: Some(hold), .. } => {
             post.push(Action::Void { hold: *hold }, purse, meter_purse(*meter), *amount, LimitRule::Record);
         }
-        Fact::RefundRequested { meter, held, .. } => {
-            if held.is_positive() {
-                post.push(Action::Hold, meter_purse(*meter), purse, *held, LimitRule::Enforce);
-            }
+        Fact::RefundRequested { meter, held, .. } if held.is_positive() => {
+            post.push(Action::Hold, meter_purse(*meter), purse, *held, LimitRule::Enforce);
         }
         Fact::RefundApplied { meter, amount, hold, payback, .. } => {
             if amount.is_positive() {
@@ -67,10 +65,8 @@ pub fn postings(event: &Event) -> Result<Vec<Transfer>, MoneyError> {
             }
             post.paid_back(payback, purse);
         }
-        Fact::RefundVoided { meter, held, hold, .. } => {
-            if held.is_positive() {
-                post.push(Action::Void { hold: *hold }, meter_purse(*meter), purse, *held, LimitRule::Record);
-            }
+        Fact::RefundVoided { meter, held, hold, .. } if held.is_positive() => {
+            post.push(Action::Void { hold: *hold }, meter_purse(*meter), purse, *held, LimitRule::Record);
         }
         Fact::PaidBack { payback, .. } => post.paid_back(payback, purse),
         Fact::MeterAttached { opening, credit } => {

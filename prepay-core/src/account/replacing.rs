@@ -5,6 +5,8 @@
 //!                                                                          └─ not applied → back to the old meter
 //! ```
 
+use alloc::boxed::Box;
+
 use serde::{Deserialize, Serialize};
 
 use super::command::{MeterTakeOver, OldMeter};
@@ -66,7 +68,6 @@ impl OnBench {
     pub const MAX: usize = 16;
 }
 
-#[expect(clippy::too_many_arguments, reason = "the fields of one command, each with a type of its own")]
 pub(super) fn request(
     draft: &mut Draft<'_>,
     refund: RefundId,
@@ -81,7 +82,7 @@ pub(super) fn request(
     let numbers = draft.account().meters().iter().map(MeterState::number);
     opening::check_meters(numbers.chain([new.terms.meter]))?;
     // What a new meter shows is written over, so it may show anything.
-    let opening = opening::opening_of(new, Purse::AtStation)?;
+    let opening = Box::new(opening::opening_of(new, Purse::AtStation)?);
     let estimate = match last {
         OldMeter::Read(reading) => {
             check_no_write_open(draft.meter(old)?)?;
@@ -104,11 +105,11 @@ pub(super) fn request(
     let part = u16::from(!charge.is_zero()).saturating_add(u16::from(rest.is_negative()));
     let hold = TransferId { part, ..hold };
     let (credit, overdrawn) = (rest.max(Money::ZERO), rest.min(Money::ZERO));
-    let carry = Carry { in_meter, credit, overdrawn, hold, estimate };
+    let carry = Box::new(Carry { in_meter, credit, overdrawn, hold, estimate });
     let count = state.count().wrapping_add(1);
     let (operator, why) = (by.operator, by.why.clone());
-    draft.push(Fact::ReplacementRequested { refund, old, opening, carry, count, operator, why })?;
     let new = opening.terms.meter;
+    draft.push(Fact::ReplacementRequested { refund, old, opening, carry, count, operator, why })?;
     if in_meter {
         orders::refresh(draft, new)?;
         return refunds::hand_out(draft, new);

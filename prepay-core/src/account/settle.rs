@@ -1,5 +1,7 @@
 //! Booking consumption: what left the purse, what the tariff charges, and where the difference goes.
 
+use alloc::boxed::Box;
+
 use super::apply::point;
 use super::draft::Draft;
 use super::event::{DifferenceKind, Fact, QuarantineReason, Settled};
@@ -120,7 +122,7 @@ pub(super) fn priced(
 pub(super) fn make_room(draft: &mut Draft<'_>, meter: MeterNumber, pricer: &dyn Pricer) -> Result<(), Refusal> {
     let state = draft.meter(meter)?;
     if state.series().is_full() {
-        let series = state.series().moved_on(draft.id(), meter, &state.terms().registers, pricer)?;
+        let series = Box::new(state.series().moved_on(draft.id(), meter, &state.terms().registers, pricer)?);
         draft.push(Fact::SeriesMovedOn { meter, series })?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The state of an account, and what can be read from it.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -117,7 +118,7 @@ pub struct MeterState {
     pub(super) replaced_by: Option<MeterNumber>,
     /// It is taking the place of another one: how money moves, and the count that it gets.
     #[serde(default)]
-    pub(super) carry: Option<Carry>,
+    pub(super) carry: Option<Box<Carry>>,
     #[serde(default)]
     pub(super) carried_count: u16,
     /// Energy of earlier meters at this place, 0.01 kWh.
