@@ -7,6 +7,7 @@
 use crate::account::Account;
 #[cfg(feature = "sim")]
 use crate::reading::Force;
+use crate::refund::{OverwriteVerdict, RefundNext};
 #[cfg(feature = "sim")]
 use crate::relay::Cause;
 use crate::relay::{self, Cutter, Decided, Standing};
@@ -73,6 +74,16 @@ pub enum Bend {
     /// Consumption is not booked.
     #[cfg(feature = "sim")]
     ChargeNotBooked,
+    /// An overwrite that was not applied counts as applied.
+    RefundNotAppliedIsApplied,
+    /// An overwrite whose count came without its balance counts as applied.
+    RefundForeignIsApplied,
+    /// An overwrite whose balance came without its count is sent again.
+    TornIsNotApplied,
+    /// A refund is closed as soon as the meter shows it, without the fence.
+    RefundClosedWithoutFence,
+    /// A refund is given up without the fence.
+    RefundVoidedWithoutFence,
     /// Relay orders that a newer one has superseded are written nevertheless.
     SupersededIsWritten,
 }
@@ -108,6 +119,27 @@ pub(crate) fn next(account: &Account, next: Next) -> Next {
     match next {
         Next::Fence { purpose: FencePurpose::Void } if is(account, Bend::VoidWithoutFence) => Next::Void,
         Next::Fence { purpose: FencePurpose::Resend } if is(account, Bend::ResendWithoutFence) => Next::SendAgain,
+        other => other,
+    }
+}
+
+/// The truth table of overwrites as this account reads it.
+pub(crate) fn overwrite_verdict(account: &Account, verdict: OverwriteVerdict) -> OverwriteVerdict {
+    use OverwriteVerdict::{Applied, Foreign, NotApplied, Torn};
+    match verdict {
+        NotApplied if is(account, Bend::RefundNotAppliedIsApplied) => Applied(Proof::Amount),
+        Foreign { .. } if is(account, Bend::RefundForeignIsApplied) => Applied(Proof::Amount),
+        Torn { .. } if is(account, Bend::TornIsNotApplied) => NotApplied,
+        other => other,
+    }
+}
+
+/// What follows from a reading of an overwrite, as this account sees it.
+pub(crate) fn refund_next(account: &Account, next: RefundNext) -> RefundNext {
+    use crate::refund::RefundFence::{Close, Void};
+    match next {
+        RefundNext::Fence { purpose: Close } if is(account, Bend::RefundClosedWithoutFence) => RefundNext::Close,
+        RefundNext::Fence { purpose: Void } if is(account, Bend::RefundVoidedWithoutFence) => RefundNext::Void,
         other => other,
     }
 }

@@ -20,7 +20,7 @@ const fn class(kind: AccountKind) -> &'static str {
         | AccountKind::Deposits
         | AccountKind::Suspense => "Liabilities",
         AccountKind::Revenue | AccountKind::Fees | AccountKind::MeterRounding | AccountKind::PriceLag => "Income",
-        AccountKind::Goodwill | AccountKind::WriteOff => "Expenses",
+        AccountKind::Goodwill | AccountKind::WriteOff | AccountKind::OverwriteDrift => "Expenses",
         AccountKind::TakeOver => "Equity",
     }
 }

@@ -20,10 +20,8 @@ impl Cell {
                 Ok(None) => self.todo.push((self.now_ms + 2_000, effect)),
                 Err(Crashed) => {}
             },
-            Effect::SendPurchase { sale, amount, new_count, frame, .. } => {
-                if self.account.may_send(sale, frame) {
-                    self.send(sale, amount, new_count, report);
-                }
+            Effect::SendPurchase { sale, amount, new_count, frame, .. } if self.account.may_send(sale, frame) => {
+                self.send(sale, amount, new_count, report);
             }
             Effect::ReadBack { sale, .. } => {
                 self.read_backs += 1;
@@ -39,13 +37,12 @@ impl Cell {
                 // The longest life of a frame has to pass.
                 self.trouble_ms = self.now_ms + FRAME_LIFE_MS;
             }
-            Effect::WriteForce { meter, version, force, .. } => {
-                if self.account.may_write(meter, version) {
-                    self.auditor.order_written(version, report);
-                    self.write_force(version, force, report);
-                }
+            Effect::WriteForce { meter, version, force, .. } if self.account.may_write(meter, version) => {
+                self.auditor.order_written(version, report);
+                self.write_force(version, force, report);
             }
-            Effect::Notify(_) => {}
+            // Superseded writes are left alone, people are told by others, and this cell asks for nothing else.
+            _ => {}
         }
     }
 
