@@ -6,7 +6,7 @@ macro_rules! typed_reads {
         /// Reads a block by its type: [`crate::acrel::Realtime`], [`crate::acrel::PrepayBlock`] and the like.
         ///
         /// # Errors
-        /// [`MeterError`].
+        /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn read_block<B: Block>(&mut self, unit: u8) -> Result<B, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let registers = self.read(unit, &B::READ, &mut buffer)$($await)*?;
@@ -16,7 +16,7 @@ macro_rules! typed_reads {
         /// The realtime block in the layout that `detect_layout` found.
         ///
         /// # Errors
-        /// [`MeterError`].
+        /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn read_realtime_as(
             &mut self,
             layout: RealtimeLayout,
@@ -30,7 +30,7 @@ macro_rules! typed_reads {
         /// Which layout the meter's firmware uses: asks for 72 registers; exception 02 or 03 means 48.
         ///
         /// # Errors
-        /// [`TransactError`] other than these exceptions.
+        /// [`TransactError`](crate::client::TransactError) other than these exceptions.
         pub $($async)* fn detect_layout(&mut self, unit: u8) -> Result<RealtimeLayout, $crate::client::TransactError<$source>> {
             let mut buffer = ReplyBuffer::new();
             match self.transact(unit, &RealtimeLayout::DETECT, &mut buffer)$($await)* {
@@ -45,7 +45,7 @@ macro_rules! typed_reads {
         /// The number in a field of any map, exact.
         ///
         /// # Errors
-        /// [`MeterError`].
+        /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn read_number<V: Integer>(
             &mut self,
             unit: u8,
@@ -59,7 +59,7 @@ macro_rules! typed_reads {
         /// Registers of any read, raw.
         ///
         /// # Errors
-        /// [`MeterError`].
+        /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn read<'b>(
             &mut self,
             unit: u8,
@@ -82,7 +82,7 @@ macro_rules! typed_writes {
         /// Asks the unit for its model: the key to writes that differ between models, good for this connection.
         ///
         /// # Errors
-        /// [`MeterError`].
+        /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn confirm_model(&mut self, unit: u8) -> Result<Confirmed<Model>, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let link = self.link();
@@ -93,7 +93,7 @@ macro_rules! typed_writes {
         /// Writes a field of any map, once. Read back with `read_number`.
         ///
         /// # Errors
-        /// [`MeterError`].
+        /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn write_field<V: Integer>(
             &mut self,
             unit: u8,
@@ -110,7 +110,7 @@ macro_rules! typed_writes {
         /// whatever this returns.
         ///
         /// # Errors
-        /// [`TransactError`].
+        /// [`TransactError`](crate::client::TransactError).
         pub $($async)* fn write(&mut self, unit: u8, request: &Request<'_>) -> Result<(), $crate::client::TransactError<$source>> {
             let mut buffer = ReplyBuffer::new();
             let line_us = self.session.line().response_timeout_us;

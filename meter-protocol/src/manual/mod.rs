@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`reading`] | what happens between "read unit 1" and a number that may be trusted? |
 //! | [`sale`] | how is credit sold into a meter, exactly once? |
-//! | [`bench`] | what must be done on a real meter before money or supply depends on it? |
+//! | [`bench`](mod@bench) | what must be done on a real meter before money or supply depends on it? |
 
 #[doc = include_str!("reading.md")]
 pub mod reading {}
