@@ -39,13 +39,7 @@
 
 #[cfg(feature = "virtual-meter")]
 extern crate alloc;
-#[cfg(any(
-    test,
-    feature = "tokio",
-    feature = "tokio-modbus-017",
-    feature = "uplink-gateway",
-    feature = "uplink-json"
-))]
+#[cfg(any(test, feature = "tokio", feature = "tokio-modbus-017", feature = "uplink-gateway", feature = "uplink-json"))]
 extern crate std;
 
 pub mod acrel;

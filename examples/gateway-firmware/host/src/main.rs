@@ -107,8 +107,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         if begun.elapsed() > patience {
             return Err(format!(
                 "after {} s: {} of {} rounds, {} of {} commands, {} sessions, {} connections refused; {:?}",
-                options.patience_s, side.rounds_done(), options.rounds, side.plan.done, options.commands, side.sessions,
-                side.refused, side.wrong
+                options.patience_s,
+                side.rounds_done(),
+                options.rounds,
+                side.plan.done,
+                options.commands,
+                side.sessions,
+                side.refused,
+                side.wrong
             )
             .into());
         }
@@ -148,7 +154,8 @@ fn report(side: &Station, world: &World, options: &Options, took: Duration) -> R
     let mut wrong: Vec<String> = side.wrong.iter().chain(&side.plan.wrong).cloned().collect();
     for unit in 1..=METERS {
         let (sales, _) = side.plan.sold.get(&unit).copied().unwrap_or_default();
-        let count = world.look(|bus| bus.meters().iter().find(|meter| meter.unit() == unit).map(|m| m.purchase_count()));
+        let count =
+            world.look(|bus| bus.meters().iter().find(|meter| meter.unit() == unit).map(|m| m.purchase_count()));
         if count != Some(u16::from(unit) + sales) {
             wrong.push(format!("unit {unit}: {sales} sales are booked, the meter counts {count:?} from {unit}"));
         }
@@ -158,8 +165,14 @@ fn report(side: &Station, world: &World, options: &Options, took: Duration) -> R
     println!(
         "{} rounds of {METERS} meters ({snapshots} sealed readings, {} of them repeated), {} of {} commands done by {} results, \
          {sales} sales, {} closed by reading the meter, {} sessions, {:.1} s",
-        side.rounds_done(), side.repeated, side.plan.done, options.commands, side.plan.results, side.plan.unknown,
-        side.sessions, took.as_secs_f64()
+        side.rounds_done(),
+        side.repeated,
+        side.plan.done,
+        options.commands,
+        side.plan.results,
+        side.plan.unknown,
+        side.sessions,
+        took.as_secs_f64()
     );
     println!("faults on the line: {:?}", world.look(|bus| *bus.fault_counts()));
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }

@@ -25,9 +25,15 @@ pub struct Waiting {
 enum Task {
     Read,
     Force,
-    Sale { amount_minor: u32, count_before: u16 },
+    Sale {
+        amount_minor: u32,
+        count_before: u16,
+    },
     /// The purse is read because nobody knows whether a sale was taken.
-    Resolve { amount_minor: u32, count_before: u16 },
+    Resolve {
+        amount_minor: u32,
+        count_before: u16,
+    },
 }
 
 /// All commands of a run.
@@ -116,7 +122,9 @@ impl Plan {
         match (waiting.task, result.outcome) {
             // Not begun: again, under a new id.
             (task, Outcome::NotTransmitted | Outcome::Refused(RefusalReason::Busy)) => self.give(unit, task, now_ms),
-            (Task::Read, Outcome::Answered) if result.after.is_some_and(|block| block.data.len() == 96) => self.done += 1,
+            (Task::Read, Outcome::Answered) if result.after.is_some_and(|block| block.data.len() == 96) => {
+                self.done += 1
+            }
             (Task::Force, Outcome::Answered | Outcome::NoReply) => {
                 let Order::Force(mode) = waiting.command.order else { return };
                 let (high, low) = mode.words();
@@ -127,12 +135,10 @@ impl Plan {
                     _ => self.give(unit, Task::Force, now_ms),
                 }
             }
-            (Task::Sale { amount_minor, count_before }, Outcome::Answered | Outcome::NoReply) => {
-                match count {
-                    Some(count) => self.judge(unit, amount_minor, count_before, count, now_ms),
-                    None => self.give(unit, Task::Resolve { amount_minor, count_before }, now_ms),
-                }
-            }
+            (Task::Sale { amount_minor, count_before }, Outcome::Answered | Outcome::NoReply) => match count {
+                Some(count) => self.judge(unit, amount_minor, count_before, count, now_ms),
+                None => self.give(unit, Task::Resolve { amount_minor, count_before }, now_ms),
+            },
             (Task::Resolve { amount_minor, count_before }, Outcome::Answered) => match count {
                 Some(count) => {
                     self.unknown += 1;

@@ -80,7 +80,8 @@ pub fn execute(line: &mut Line<'_>, command: &Command, now_utc_s: i64) -> Done {
 
 fn sell(line: &mut Line<'_>, unit: u8, amount_minor: u32, count_before: u16) -> Done {
     let before = read(line, unit, PURSE, PURSE_REGISTERS);
-    let count = before.as_ref().and_then(|shown| shown.data().last_chunk::<2>()).map(|bytes| u16::from_be_bytes(*bytes));
+    let count =
+        before.as_ref().and_then(|shown| shown.data().last_chunk::<2>()).map(|bytes| u16::from_be_bytes(*bytes));
     let Some(count) = count else { return Done::without_registers(Outcome::NotTransmitted) };
     if count != count_before {
         return Done { outcome: Outcome::Refused(RefusalReason::OtherCount), before, after: None };

@@ -7,9 +7,9 @@ pub mod board;
 pub mod execute;
 #[cfg(feature = "seal")]
 pub mod journal;
+pub mod memory;
 #[cfg(feature = "seal")]
 pub mod outbox;
-pub mod memory;
 pub mod provision;
 pub mod text;
 #[cfg(feature = "seal")]

@@ -26,7 +26,8 @@ struct Entry {
     wait_s: u32,
 }
 
-const EMPTY: Entry = Entry { id: None, command: None, len: 0, payload: [0; MESSAGE_MAX], due_us: 0, wait_s: RESEND_AFTER_S };
+const EMPTY: Entry =
+    Entry { id: None, command: None, len: 0, payload: [0; MESSAGE_MAX], due_us: 0, wait_s: RESEND_AFTER_S };
 
 impl Outbox {
     /// Empty; `boot` keeps ids apart from those of earlier starts.

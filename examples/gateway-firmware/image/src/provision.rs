@@ -43,9 +43,7 @@ impl Provision {
 }
 
 fn decimal(word: &[u8]) -> Option<u64> {
-    word.iter().try_fold(0_u64, |number, byte| {
-        number.checked_mul(10)?.checked_add(digit(*byte, 10)?.into())
-    })
+    word.iter().try_fold(0_u64, |number, byte| number.checked_mul(10)?.checked_add(digit(*byte, 10)?.into()))
 }
 
 fn digit(byte: u8, radix: u32) -> Option<u32> {
