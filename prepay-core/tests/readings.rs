@@ -236,6 +236,24 @@ fn a_full_series_moves_its_fixed_point_on_and_keeps_its_price() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_moves_the_fixed_point_and_charges_on() {
+    let mut books = Books::open();
+    let settle = |books: &mut Books, mono_ms, utc_s, advanced| {
+        let now = Now::new(mono_ms, utc_s);
+        books.tell(&Command::SettleNow { meter: number(METER), reading: reading(advanced, now) }, now).unwrap();
+    };
+    settle(&mut books, 1, START_S + 7_200, 1_000);
+    let before = books.charged();
+    settle(&mut books, 2, START_S + 3_600, 1_500);
+    assert!(books.charged() > before);
+    let series = books.account.meter(number(METER)).unwrap().series();
+    assert_eq!((series.base().energy, series.points().len()), (registers(1_500), 0));
+    let at = books.charged();
+    settle(&mut books, 3, START_S + 3_700, 1_500);
+    assert_eq!(books.charged(), at, "nothing is charged twice");
+}
+
+#[test]
 fn transformers_that_change_split_the_charge_at_the_change() {
     let mut desk = Desk::open(Purse::AtStation, 100_000);
     desk.meter.use_energy(1, 100);

@@ -231,7 +231,9 @@ fn take_settled(account: &mut Account, settled: &Settled, seq: u64) -> Result<()
     let drifting = settled.difference == DifferenceKind::PriceLag;
     if drifting {
         let sum = state.drift.sum.plus(settled.difference_amount()?)?;
-        state.drift = DriftCount { settlements: state.drift.settlements.saturating_add(1), sum };
+        state.drift = DriftCount { settlements: state.drift.settlements.saturating_add(1), sum, ..state.drift };
+    } else if settled.difference == DifferenceKind::Rounding {
+        state.drift.rounding = state.drift.rounding.plus(settled.difference_amount()?)?;
     }
     let purse = if settled.in_meter {
         state.purse = state.purse.minus(settled.booked)?;
@@ -247,7 +249,13 @@ fn take_settled(account: &mut Account, settled: &Settled, seq: u64) -> Result<()
     state.pricer = settled.pricer.clone();
     state.settled = settled.shown;
     if settled.shown.energy != state.series.last().energy || state.series.ends_estimated() {
-        state.series.put(point(&settled.shown, settled.source, state.terms.ratio));
+        let point = point(&settled.shown, settled.source, state.terms.ratio);
+        if point.taken_utc_s > state.series.last_measured().taken_utc_s {
+            state.series.put(point);
+        } else {
+            // The wall clock was set back: the order by time is lost, so nothing before this can be corrected any more.
+            state.series = Series::new(point, settled.pricer.clone());
+        }
     }
     state.marks.latest_reading_ms = Some(settled.shown.taken.mono_ms);
     account.purse = purse;

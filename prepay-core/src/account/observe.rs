@@ -291,9 +291,14 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
     let prepaid_wrong = reading.prepaid_enabled != in_meter;
 
     let rates_off = rates_off_total(state, reading);
+    let drift = state.drift();
+    let passed = |sum: Money, limit: Option<Money>| limit.is_some_and(|limit| sum.magnitude() > limit.magnitude());
+    let drifted = passed(drift.sum, terms.price_lag_limit) || passed(drift.rounding, terms.rounding_limit);
+    let drift_limit = Finding::DriftLimit { price_lag: drift.sum, rounding: drift.rounding };
 
     let found = [
         (FindingKind::RatesAgainstTotal, rates_off),
+        (FindingKind::DriftLimit, drifted.then_some(drift_limit)),
         (FindingKind::NotCut, not_cut.then_some(Finding::NotCut)),
         (FindingKind::NotRestored, not_restored.then_some(Finding::NotRestored)),
         (FindingKind::ArrearsFlag, arrears_flag.then_some(Finding::ArrearsFlag { flag, balance })),

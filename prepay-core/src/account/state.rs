@@ -154,6 +154,9 @@ pub struct DriftCount {
     pub settlements: u64,
     /// The sum of their differences (meter less tariff), minor units.
     pub sum: Money,
+    /// The sum of the differences within rounding (meter less tariff), minor units.
+    #[serde(default)]
+    pub rounding: Money,
 }
 
 /// The last sale that a meter has taken: the only one that can still be reversed.

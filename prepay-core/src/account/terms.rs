@@ -51,6 +51,13 @@ pub struct Terms {
     pub grace_s: u32,
     /// Wait before a relay order that the meter does not show is written again, in seconds; doubles up to an hour.
     pub relay_retry_s: u32,
+    /// How far the differences between a meter and the tariff beyond rounding may add up before it is a finding, minor
+    /// units; `None` without a limit.
+    #[serde(default)]
+    pub price_lag_limit: Option<Money>,
+    /// The same for differences within rounding.
+    #[serde(default)]
+    pub rounding_limit: Option<Money>,
     /// How supply comes back after a cut for lack of credit, with the purse at the station. A meter that holds the purse
     /// restores by itself.
     #[serde(default)]
@@ -94,6 +101,8 @@ impl Terms {
             sale: SalePolicy::DEFAULT,
             grace_s: 180,
             relay_retry_s: 60,
+            price_lag_limit: None,
+            rounding_limit: None,
             restore: Restore::Automatic,
             lost_contact: LostContact::KEEP,
             friendly_ahead_s: quarter_hour(),
@@ -112,6 +121,8 @@ impl Terms {
         };
         positive("max_stored", self.max_stored)?;
         positive("max_sale", self.max_sale)?;
+        positive("price_lag_limit", self.price_lag_limit)?;
+        positive("rounding_limit", self.rounding_limit)?;
         positive("emergency", self.emergency)?;
         positive("free_amount", self.free_amount)?;
         if let Recovery::Percent(percent) = self.recovery
