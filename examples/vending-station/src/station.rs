@@ -5,29 +5,35 @@ use crate::{
     clock::WorldClock,
     collect::{
         commission::Wanted,
-        line::{AccountSetup, Line, LineSetup, MeterSetup, Mode, Shared},
+        desk::{self, AccountSetup, Desk, DeskSetup, MeterSetup, Mode, OrderIds},
+        line::{self, Line, LineSetup},
         patience::Patience,
+        setup,
     },
     pricing::{Pricing, PricingError},
     site::{
         Site,
         model::{self, EqualCount, Purse},
     },
-    store::{Store, StoreError, books::Books, site as stored_site},
+    store::{
+        Store, StoreError,
+        books::{Books, State},
+        site as stored_site,
+    },
     totals::Totals,
 };
-use meter_protocol::acrel::{EqualCountRule as MeterRule, Model, PriceDecimals, Profile, RateCodes};
+use meter_protocol::acrel::Model;
 use prepay_core::{
     account::{MeterTerms, Terms},
     credit::Levels,
-    id::{AccountId, MeterNumber},
+    id::AccountId,
     money::{Currency, Money},
     sale::EqualCountRule,
     settlement::RegisterLimits,
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
-    sync::{RwLock, watch},
+    sync::{RwLock, mpsc, watch},
     task::JoinSet,
 };
 
@@ -50,6 +56,9 @@ pub enum StationError {
     /// A tariff.
     #[error(transparent)]
     Pricing(#[from] PricingError),
+    /// The lines.
+    #[error(transparent)]
+    Lines(#[from] setup::SetupError),
     /// A value of the site that the core refuses.
     #[error("{what}: {reason}")]
     Setup {
@@ -88,7 +97,7 @@ pub struct Station {
     /// Whether sales are taken. Held for reading while one is booked.
     pub till: RwLock<bool>,
     mode: watch::Sender<Mode>,
-    lines: tokio::sync::Mutex<JoinSet<()>>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 impl Station {
@@ -107,39 +116,28 @@ impl Station {
         let books = Books::start(store.clone(), clock, currency, pricing.clone()).await?;
         let patience = Patience::new(clock, paced);
         let totals = Arc::new(Totals::default());
-        let shared = Shared {
-            books: books.clone(),
+        let shared = line::Shared {
             clock,
             patience,
-            profile: profile(settings),
+            profile: setup::profile(settings),
             utc_offset_min: settings.utc_offset_min,
             totals: totals.clone(),
         };
         let opened = books.look().await.map_err(|error| StationError::setup("books", error))?;
         let (mode, modes) = watch::channel(Mode::Run);
-        let mut lines = JoinSet::new();
-        for (number, bus) in (0_u32..).zip(&site.buses) {
-            let gateway = site.gateways.iter().find(|gateway| gateway.code == bus.gateway);
-            let gateway = gateway.ok_or_else(|| StationError::setup(&bus.code, "its gateway is missing"))?;
-            let mut meters = Vec::new();
-            for meter in site.meters.iter().filter(|meter| meter.bus == bus.code) {
-                let number = meter_number(meter)?;
-                let account = match &meter.tenant {
-                    None => None,
-                    Some(code) => {
-                        let id = accounts.get(code).copied().unwrap_or_default();
-                        let id = AccountId(id.unsigned_abs());
-                        let open = opened.accounts.get(&id).is_some_and(|account| account.terms().is_some());
-                        Some(account_setup(&site, meter, code, id, open, currency, &pricing, patience, clock.utc_s())?)
-                    }
-                };
-                meters.push(MeterSetup { number, unit: meter.unit, account });
-            }
-            let setup =
-                LineSetup { code: bus.code.clone(), number, address: gateway.address.clone(), baud: bus.baud, meters };
-            let line = Line::new(setup, shared.clone(), modes.clone())
-                .map_err(|error| StationError::setup(&bus.code, error))?;
-            lines.spawn(line.run());
+        let desks = desk::Shared { books: books.clone(), clock, patience };
+        let ids = OrderIds::from(1);
+        let mut tasks = JoinSet::new();
+        for (_collector, line) in setup::lines(&site)? {
+            let meters = Self::seats(&site, &line, &accounts, &opened, currency, &pricing, patience, clock.utc_s())?;
+            let desk = DeskSetup { code: line.code.clone(), meters };
+            let (orders, for_line) = line::orders(line.meters.len());
+            let (reports, for_desk) = mpsc::channel(line::REPORTS);
+            let code = line.code.clone();
+            let line =
+                Line::new(line, shared.clone(), for_line, reports).map_err(|error| StationError::setup(code, error))?;
+            tasks.spawn(line.run());
+            tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
         }
         Ok(Arc::new(Self {
             store,
@@ -152,8 +150,36 @@ impl Station {
             patience,
             till: RwLock::new(true),
             mode,
-            lines: tokio::sync::Mutex::new(lines),
+            tasks: tokio::sync::Mutex::new(tasks),
         }))
+    }
+
+    /// The meters of a line with what their accounts need.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the setup, and there is one caller")]
+    fn seats(
+        site: &Site,
+        line: &LineSetup,
+        accounts: &HashMap<String, i64>,
+        opened: &State,
+        currency: Currency,
+        pricing: &Pricing,
+        patience: Patience,
+        now_utc_s: i64,
+    ) -> Result<Vec<MeterSetup>, StationError> {
+        let mut seats = Vec::new();
+        for meter in site.meters.iter().filter(|meter| meter.bus == line.code) {
+            let account = match &meter.tenant {
+                None => None,
+                Some(code) => {
+                    let id = accounts.get(code).copied().unwrap_or_default();
+                    let id = AccountId(id.unsigned_abs());
+                    let open = opened.accounts.get(&id).is_some_and(|account| account.terms().is_some());
+                    Some(account_setup(site, meter, code, id, open, currency, pricing, patience, now_utc_s)?)
+                }
+            };
+            seats.push(MeterSetup { number: setup::meter_number(meter)?, account });
+        }
+        Ok(seats)
     }
 
     /// How to show things now.
@@ -166,42 +192,22 @@ impl Station {
         }
     }
 
-    /// No new sales and no new polls; what is open goes on. Returns when the last sale under way is booked.
+    /// No new sales; what is open goes on. Returns when the last sale under way is booked.
     pub async fn drain(&self) {
         *self.till.write().await = false;
-        self.mode.send_replace(Mode::Drain);
     }
 
     /// Takes a closing reading of every meter, ends the lines and waits until all is stored.
     pub async fn close(&self) {
         self.mode.send_replace(Mode::Close);
-        let mut lines = self.lines.lock().await;
-        while let Some(ended) = lines.join_next().await {
+        let mut tasks = self.tasks.lock().await;
+        while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a line ended badly");
             }
         }
         self.books.flush().await;
     }
-}
-
-/// What the site says that its bench tests have settled.
-fn profile(settings: &model::Settings) -> Profile {
-    let mut profile = Profile::unsettled();
-    profile.price_decimals = settings.price_places.and_then(PriceDecimals::new);
-    profile.rate_codes =
-        settings.rate_codes_from_one.map(|from_one| if from_one { RateCodes::FromOne } else { RateCodes::FromZero });
-    profile.equal_count = settings.equal_count.map(|rule| match rule {
-        EqualCount::Acknowledged => MeterRule::Acknowledges,
-        EqualCount::Refused => MeterRule::Refuses,
-        EqualCount::Adds => MeterRule::AddsAgain,
-    });
-    profile
-}
-
-fn meter_number(meter: &model::Meter) -> Result<MeterNumber, StationError> {
-    let number = meter.number.parse().map_err(|error| StationError::setup(&meter.number, error))?;
-    MeterNumber::new(number).map_err(|error| StationError::setup(&meter.number, error))
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is one fact of the setup, and there is one caller")]
@@ -228,7 +234,7 @@ fn account_setup(
     )
     .map_err(|error| refuse(&error))?;
     let purse = if in_meter { prepay_core::account::Purse::InMeter } else { prepay_core::account::Purse::AtStation };
-    let number = meter_number(meter)?;
+    let number = setup::meter_number(meter)?;
     pricing.suits(tenant, &site.settings)?;
     let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter, now_utc_s)?;
     let mut meter_terms =

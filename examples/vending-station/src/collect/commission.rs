@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 const CLOCK_DRIFT_MAX_S: i64 = 30;
 
 /// What a meter has to be and to hold before money goes into it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
     /// Its number.
     pub number: MeterNumber,

@@ -1,6 +1,6 @@
 //! From a realtime block to a reading of the core: units change here and nowhere else.
 
-use crate::{local_time, store::books::Poll};
+use crate::local_time;
 use meter_protocol::{
     acrel::{
         Line, Profile, Realtime, Unsettled,
@@ -10,7 +10,7 @@ use meter_protocol::{
     session::LineConfig,
 };
 use prepay_core::{
-    id::{AccountId, MeterNumber},
+    id::MeterNumber,
     money::Money,
     reading::{Force, MeterFlags, MeterReading, Rates, Registers, TooManyRates},
     time::Now,
@@ -100,22 +100,31 @@ pub fn reading(
     })
 }
 
-/// A poll to be stored.
-pub fn poll(
-    block: &Realtime,
-    reading: MeterReading,
-    account: Option<AccountId>,
-    settle: bool,
-    utc_offset_min: i32,
-) -> Poll {
-    Poll {
-        account,
-        power_w: block.active_power_total_w.into(),
-        voltage_dv: block.voltage_decivolt[0].into(),
-        status: [block.status_1.0, block.status_2.0],
-        clock_drift_s: clock_drift_s(block, reading.taken.utc_s, utc_offset_min),
-        reading,
-        settle,
+/// What one status of a meter shows: what the core counts with, and what the pages show besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// The reading.
+    pub reading: MeterReading,
+    /// Active power, W.
+    pub power_w: i64,
+    /// Voltage of the first line, 0.1 V.
+    pub voltage_dv: i64,
+    /// Status words.
+    pub status: [u16; 2],
+    /// The meter's clock less ours, if it could be read.
+    pub clock_drift_s: Option<i64>,
+}
+
+impl Shown {
+    /// A block that was taken as `reading`.
+    pub fn new(block: &Realtime, reading: MeterReading, utc_offset_min: i32) -> Self {
+        Self {
+            power_w: block.active_power_total_w.into(),
+            voltage_dv: block.voltage_decivolt[0].into(),
+            status: [block.status_1.0, block.status_2.0],
+            clock_drift_s: clock_drift_s(block, reading.taken.utc_s, utc_offset_min),
+            reading,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! transaction writes. See `migrations/` for the tables.
 
 pub mod books;
+pub mod collector;
 pub mod read;
 pub mod site;
 

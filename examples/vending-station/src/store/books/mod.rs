@@ -8,7 +8,7 @@ mod rows;
 mod writer;
 
 use super::StoreError;
-use crate::clock::WorldClock;
+use crate::{clock::WorldClock, collect::order::Mark};
 use prepay_core::{
     account::{Command, Effect},
     id::{AccountId, MeterNumber, SaleId},
@@ -50,6 +50,8 @@ pub struct Poll {
     pub clock_drift_s: Option<i64>,
     /// This poll closes an interval: it is booked and kept in the curve.
     pub settle: bool,
+    /// Its place in a collector's queue, stored with it.
+    pub mark: Option<Mark>,
 }
 
 /// What may leave, if nothing has overtaken it.
