@@ -8,6 +8,7 @@
 //! | [`plan`] | which reads cost this line least? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
+//! | `seal` | the sealed link between collector and station: frames, sessions, messages (feature) |
 //! | `client` | drivers of the session (features) |
 //! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
@@ -36,7 +37,7 @@
 
 #[cfg(feature = "virtual-meter")]
 extern crate alloc;
-#[cfg(feature = "tokio")]
+#[cfg(any(test, feature = "tokio"))]
 extern crate std;
 
 pub mod acrel;
@@ -45,6 +46,8 @@ pub mod bus;
 pub mod client;
 pub mod map;
 pub mod plan;
+#[cfg(feature = "seal")]
+pub mod seal;
 pub mod session;
 #[cfg(feature = "virtual-meter")]
 pub mod virtual_meter;
