@@ -116,17 +116,11 @@ impl Station {
         let books = Books::start(store.clone(), clock, currency, pricing.clone()).await?;
         let patience = Patience::new(clock, paced);
         let totals = Arc::new(Totals::default());
-        let shared = line::Shared {
-            clock,
-            patience,
-            profile: setup::profile(settings),
-            utc_offset_min: settings.utc_offset_min,
-            totals: totals.clone(),
-        };
+        let shared = line::Shared { clock, patience, spectacles: setup::spectacles(settings), totals: totals.clone() };
         let opened = books.look().await.map_err(|error| StationError::setup("books", error))?;
         let (mode, modes) = watch::channel(Mode::Run);
         let desks = desk::Shared { books: books.clone(), clock, patience };
-        let ids = OrderIds::from(1);
+        let ids = OrderIds::default();
         let mut tasks = JoinSet::new();
         for (_collector, line) in setup::lines(&site)? {
             let meters = Self::seats(&site, &line, &accounts, &opened, currency, &pricing, patience, clock.utc_s())?;

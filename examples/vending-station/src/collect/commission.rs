@@ -4,9 +4,7 @@
 use crate::local_time;
 use chrono::{Datelike, Timelike};
 use meter_protocol::{
-    acrel::{
-        Clock, DayTable, DayTableNumber, ForceMode, MicroPrices, Model, PrepayBlock, Profile, Realtime, Settings, Slot,
-    },
+    acrel::{Clock, DayTable, DayTableNumber, ForceMode, MicroPrices, Model, PrepayBlock, Profile, Settings, Slot},
     client::tokio::{Client, MeterError, TransactError},
 };
 use prepay_core::{
@@ -34,15 +32,6 @@ pub struct Wanted {
     pub prices: Option<MicroPrices>,
     /// When which rate applies, where the meter has to count by rate.
     pub day: Option<Vec<Slot>>,
-}
-
-/// A meter that is ready.
-#[derive(Debug, Clone)]
-pub struct Commissioned {
-    /// What it shows.
-    pub block: Realtime,
-    /// Its prices as read back, if the scale of its registers is settled.
-    pub prices: Option<MeterPrices>,
 }
 
 /// Why a meter is not ready.
@@ -85,7 +74,7 @@ impl From<TransactError> for CommissionError {
     }
 }
 
-/// Makes one meter ready.
+/// Makes one meter ready and returns its prices as read back, if the scale of its registers is settled.
 ///
 /// # Errors
 /// [`CommissionError`]; the meter is then tried again later, from the start.
@@ -96,7 +85,7 @@ pub async fn commission(
     profile: &Profile,
     now_utc_s: i64,
     utc_offset_min: i32,
-) -> Result<Commissioned, CommissionError> {
+) -> Result<Option<MeterPrices>, CommissionError> {
     let model = client.confirm_model(unit).await?;
     if model.value() != wanted.model {
         return Err(CommissionError::OtherModel { wanted: wanted.model, shown: model.value() });
@@ -132,8 +121,7 @@ pub async fn commission(
             return Err(CommissionError::NotTaken { setting: "the force mode" });
         }
     }
-    let block = client.read_realtime(unit).await?;
-    Ok(Commissioned { block, prices: confirmed(&prepay, profile)? })
+    Ok(confirmed(&prepay, profile)?)
 }
 
 fn settings(wanted: &Wanted, profile: &Profile) -> Result<Settings, MeterError> {

@@ -1,17 +1,17 @@
 //! The seam between a line and the books: what a line is told to do, and what it tells.
 //!
-//! A line executes and shows; it decides nothing about money. The same two types pass between the tasks of one process and,
+//! A line executes and shows; it decides nothing about money. The same types pass between two tasks of one process and,
 //! sealed, between a collector and the station.
 
 use super::{commission::Wanted, reading::Shown};
 use meter_protocol::bus::Class;
 use prepay_core::{id::MeterNumber, reading::Force, settlement::MeterPrices};
-use std::sync::Arc;
+use tokio::sync::oneshot;
 
-/// The number of an order. Numbers rise and are never used twice, also across restarts of the station.
+/// The number of an order. It is not used twice in a run of the station.
 pub type OrderId = u64;
 
-/// Something that a line has to do on one meter. Each order is answered by one [`Report::Done`], except [`Task::Release`].
+/// Something that a line has to do on one meter, in one slot of the bus. It is answered by one [`Report::Done`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     /// Its number.
@@ -25,40 +25,45 @@ pub struct Order {
 /// What there is to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
-    /// Read the number on the meter and its status, in one go. After a read of [`Class::Money`] or [`Class::Control`] the line
-    /// stays with the meter until the next order for it, but not for ever: a write may only follow such a read.
+    /// Read the number on the meter and its status.
     Read {
         /// How urgent it is.
         class: Class,
     },
-    /// Send exactly this purchase frame, once.
+    /// Read the meter, send exactly this purchase frame, once and only if the meter is the right one and shows `count`, and
+    /// read it again.
     Sell {
-        /// The read that it follows. When the line has left the meter since, nothing is sent.
-        after: OrderId,
         /// How much, minor units.
         amount_minor: u32,
-        /// The purchase count that the meter showed.
+        /// The purchase count that the meter has to show before.
         count: u16,
     },
-    /// Write the force word, once.
+    /// Read the meter, write the force word once if it is the right meter, and read it again.
     Switch {
-        /// The read that it follows. When the line has left the meter since, nothing is sent.
-        after: OrderId,
         /// What to write.
         force: Force,
     },
-    /// Nothing follows the last read: the line may leave the meter.
-    Release,
-    /// Close the connection to the gateway, so that no byte of it can be sent any more.
-    HangUp,
     /// Make the meter what it has to be.
     Commission(Box<Wanted>),
 }
 
 impl Task {
-    /// Whether a byte of it may change the meter, so that a repetition would be another act.
-    pub fn is_write(&self) -> bool {
-        matches!(self, Self::Sell { .. } | Self::Switch { .. })
+    /// Its class on the bus.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Read { class } => *class,
+            Self::Sell { .. } => Class::Money,
+            Self::Switch { .. } | Self::Commission(_) => Class::Control,
+        }
+    }
+
+    /// The answer when it is not carried out and nothing has left.
+    pub fn not_done(&self) -> Done {
+        match self {
+            Self::Read { .. } => Done::Read(None),
+            Self::Sell { .. } | Self::Switch { .. } => Done::unwritten(),
+            Self::Commission(_) => Done::NotReady { reason: "it was not begun".into() },
+        }
     }
 }
 
@@ -67,10 +72,15 @@ impl Task {
 pub enum Done {
     /// The meter shows this; none: it could not be read.
     Read(Option<Shown>),
-    /// What is known about the frame.
-    Written(Written),
-    /// The connection is closed.
-    HungUp,
+    /// What is known about a frame, and what the meter showed in the same slot of the bus.
+    Written {
+        /// What the sender knows.
+        written: Written,
+        /// Before the frame; none: the meter could not be read.
+        before: Option<Shown>,
+        /// After it; none: there was no frame, or the meter could not be read.
+        after: Option<Shown>,
+    },
     /// The meter is as wanted and shows this.
     Ready {
         /// Its status.
@@ -85,6 +95,13 @@ pub enum Done {
     },
 }
 
+impl Done {
+    /// A write that was not begun.
+    pub fn unwritten() -> Self {
+        Self::Written { written: Written::NotTransmitted, before: None, after: None }
+    }
+}
+
 /// What the sender knows about a written frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
@@ -92,26 +109,14 @@ pub enum Written {
     Confirmed,
     /// The meter answered with an exception. What it did is for a read-back to show.
     Refused,
-    /// No answer: the meter may have acted.
+    /// No answer, or none that is known: the meter may have acted.
     NoReply,
     /// Certainly no byte left.
     NotTransmitted,
 }
 
-/// A reading's place in the queue of a line behind a collector. The station stores the mark with the reading, so that a
-/// repetition counts for nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The line's code.
-    pub line: Arc<str>,
-    /// Which queue: a collector whose journal was lost begins another one.
-    pub queue: u64,
-    /// The reading's number in it. Numbers rise.
-    pub seq: u64,
-}
-
 /// What a line tells.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Report {
     /// A poll was answered.
     Shown {
@@ -119,8 +124,8 @@ pub enum Report {
         meter: MeterNumber,
         /// What was answered.
         shown: Shown,
-        /// Its place in the collector's queue, if it came from one.
-        mark: Option<Mark>,
+        /// Is told when the reading is durable.
+        stored: Option<oneshot::Sender<()>>,
     },
     /// The meter has been silent for too long.
     Silent {

@@ -1,6 +1,6 @@
 //! From the site to its lines: what the station and a collector have to know alike.
 
-use super::line::LineSetup;
+use super::{line::LineSetup, reading::Spectacles};
 use crate::site::{
     Site,
     model::{self, EqualCount},
@@ -28,8 +28,8 @@ pub enum SetupError {
     },
 }
 
-/// What the site says that its bench tests have settled.
-pub fn profile(settings: &model::Settings) -> Profile {
+/// How the site's meters are read: by what the site says that its bench tests have settled.
+pub fn spectacles(settings: &model::Settings) -> Spectacles {
     let mut profile = Profile::unsettled();
     profile.price_decimals = settings.price_places.and_then(PriceDecimals::new);
     profile.rate_codes =
@@ -39,7 +39,7 @@ pub fn profile(settings: &model::Settings) -> Profile {
         EqualCount::Refused => EqualCountRule::Refuses,
         EqualCount::Adds => EqualCountRule::AddsAgain,
     });
-    profile
+    Spectacles { profile, utc_offset_min: settings.utc_offset_min }
 }
 
 /// The lines of a site in their order, each with the collector that works on it; none: the station.

@@ -4,7 +4,6 @@
 //! transaction writes. See `migrations/` for the tables.
 
 pub mod books;
-pub mod collector;
 pub mod read;
 pub mod site;
 

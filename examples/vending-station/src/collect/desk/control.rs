@@ -4,51 +4,37 @@ use super::{
     Desk,
     seat::{Step, Work},
 };
-use crate::{
-    collect::{
-        order::{Done, OrderId, Task, Written},
-        reading::Shown,
-    },
-    store::books::May,
+use crate::collect::{
+    order::{Done, Written},
+    reading::Shown,
 };
-use meter_protocol::bus::Class;
 use prepay_core::{
     account::{Command, MeterTakeOver, MeterTerms, OpenMode, ReadBack},
     settlement::MeterPrices,
 };
 
 impl Desk {
-    pub(super) async fn control_done(&mut self, slot: usize, id: OrderId, step: Step, done: Done) {
+    pub(super) async fn control_done(&mut self, slot: usize, step: Step, done: Done) {
         let meter = self.seats[slot].number;
         let Some(account) = self.seats[slot].account.as_ref().map(|account| account.id) else { return };
         match (step, done) {
-            (Step::Identify { version, force }, Done::Read(Some(shown))) => {
-                // The number is read before the write: a swapped meter must not be switched.
-                if shown.reading.meter != meter {
-                    self.store(slot, &shown, false, None).await;
-                } else if self.shared.books.may(account, May::Write(meter, version)).await {
-                    return self.give(slot, Task::Switch { after: id, force }, Step::Switch { version });
+            (Step::Switch { version }, Done::Written { written, before, after }) => {
+                if matches!(written, Written::NotTransmitted | Written::Refused) {
+                    // The next sweep hands the order out again.
+                    if let Some(before) = before {
+                        self.store(slot, &before, false, None).await;
+                    }
+                    return;
                 }
-                self.release(slot);
-            }
-            // Nothing has left. The next sweep hands the order out again.
-            (Step::Identify { .. }, Done::Read(None)) => {}
-            (Step::Switch { .. }, Done::Written(Written::NotTransmitted | Written::Refused)) => self.release(slot),
-            (Step::Switch { version }, Done::Written(_)) => {
-                let effects = self.command(account, Command::RelayOrdered { meter, version }).await;
-                self.give(slot, Task::Read { class: Class::Control }, Step::Confirm { version });
-                self.accept(effects);
-            }
-            (Step::Confirm { version }, Done::Read(shown)) => {
-                let read_back = match shown {
+                let mut effects = self.command(account, Command::RelayOrdered { meter, version }).await;
+                let read_back = match after {
                     Some(shown) => {
-                        self.release(slot);
                         self.store(slot, &shown, false, None).await;
                         ReadBack::Reading(shown.reading)
                     }
                     None => ReadBack::Unreadable,
                 };
-                let effects = self.command(account, Command::RelayReported { meter, version, read_back }).await;
+                effects.extend(self.command(account, Command::RelayReported { meter, version, read_back }).await);
                 self.accept(effects);
             }
             (Step::Commission, Done::Ready { shown, prices }) => {

@@ -8,12 +8,15 @@ mod setup;
 
 pub use setup::{AccountSetup, DeskSetup, MeterSetup, Mode, Shared};
 
-use super::order::{Done, Mark, Order, OrderId, Report, Task};
-use crate::{collect::reading::Shown, store::books::Poll};
+use super::order::{Done, Order, OrderId, Report, Task};
+use crate::{
+    collect::reading::Shown,
+    store::books::{May, Poll},
+};
 use meter_protocol::bus::Class;
 use prepay_core::{
     account::{Command, Effect},
-    id::{AccountId, MeterNumber},
+    id::MeterNumber,
 };
 use seat::{Closing, Seat, Step, Work};
 use std::{
@@ -24,7 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -40,22 +43,12 @@ pub const SETTLE_EVERY_S: i64 = 1800;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Gives each order its number. Clones share it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct OrderIds(Arc<AtomicU64>);
 
 impl OrderIds {
-    /// Numbers from this one on.
-    pub fn from(first: OrderId) -> Self {
-        Self(Arc::new(AtomicU64::new(first)))
-    }
-
     fn next(&self) -> OrderId {
         self.0.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// No number up to and with this one is given any more.
-    pub fn skip_past(&self, id: OrderId) {
-        self.0.fetch_max(id.saturating_add(1), Ordering::Relaxed);
     }
 }
 
@@ -94,9 +87,7 @@ impl Desk {
 
     /// Works until the line is gone, or all closing readings are booked.
     pub async fn run(mut self) {
-        for slot in 0..self.seats.len() {
-            self.start(slot);
-        }
+        self.start_all().await;
         while !self.is_closed() {
             let wait = self.wait();
             tokio::select! {
@@ -112,9 +103,16 @@ impl Desk {
                 }
                 () = tokio::time::sleep(wait) => self.take_due(),
             }
+            self.start_all().await;
         }
         if self.seats.iter().any(|seat| seat.closing != Closing::Done) {
             tracing::warn!(line = self.line, "not all closing readings came in time");
+        }
+    }
+
+    async fn start_all(&mut self) {
+        for slot in 0..self.seats.len() {
+            self.start(slot).await;
         }
     }
 
@@ -142,10 +140,7 @@ impl Desk {
             return;
         }
         self.closing_until = Some(Instant::now() + CLOSING_LIMIT);
-        for slot in 0..self.seats.len() {
-            self.seats[slot].closing = Closing::Tries(CLOSING_TRIES);
-            self.start(slot);
-        }
+        self.seats.iter_mut().for_each(|seat| seat.closing = Closing::Tries(CLOSING_TRIES));
     }
 
     fn is_closed(&self) -> bool {
@@ -155,14 +150,14 @@ impl Desk {
 
     async fn take(&mut self, report: Report) {
         match report {
-            Report::Shown { meter, shown, mark } => {
+            Report::Shown { meter, shown, stored } => {
                 let Some(slot) = self.slot(meter) else { return };
                 // The books end with the closing reading.
                 if self.closing_until.is_none() {
                     let interval = shown.reading.taken.utc_s.div_euclid(SETTLE_EVERY_S);
                     let settle = self.seats[slot].settled_interval != Some(interval);
                     self.seats[slot].settled_interval = Some(interval);
-                    self.store(slot, &shown, settle, mark).await;
+                    self.store(slot, &shown, settle, stored).await;
                 }
             }
             Report::Silent { meter } => {
@@ -174,21 +169,16 @@ impl Desk {
                 let Some(slot) = self.slot(meter) else { return };
                 // An answer to an order that is not open any more counts for nothing: it came before.
                 if let Some((_, step)) = self.seats[slot].busy.take_if(|(open, _)| *open == id) {
-                    self.done(slot, id, step, done).await;
-                    self.start(slot);
+                    self.done(slot, step, done).await;
                 }
             }
         }
     }
 
-    async fn done(&mut self, slot: usize, id: OrderId, step: Step, done: Done) {
+    async fn done(&mut self, slot: usize, step: Step, done: Done) {
         match step {
-            Step::Begin { .. } | Step::Send { .. } | Step::ReadBack { .. } | Step::Fence { .. } => {
-                self.money_done(slot, id, step, done).await;
-            }
-            Step::Identify { .. } | Step::Switch { .. } | Step::Confirm { .. } | Step::Commission => {
-                self.control_done(slot, id, step, done).await;
-            }
+            Step::Begin { .. } | Step::Send { .. } | Step::ReadBack { .. } => self.money_done(slot, step, done).await,
+            Step::Switch { .. } | Step::Commission => self.control_done(slot, step, done).await,
             Step::Close { tries } => {
                 self.seats[slot].closing = match done {
                     Done::Read(Some(shown)) => {
@@ -202,28 +192,36 @@ impl Desk {
     }
 
     /// Gives the line what this meter needs next, if it is not busy.
-    fn start(&mut self, slot: usize) {
-        let seat = &mut self.seats[slot];
-        if seat.busy.is_some() {
-            return;
-        }
-        if let Closing::Tries(tries) = seat.closing {
-            return self.give(slot, Task::Read { class: Class::ReadNow }, Step::Close { tries });
-        }
-        let Some(work) = seat.money.take().or_else(|| seat.control.pop_front()) else { return };
-        let (task, step) = match work {
-            Work::Commission => match &seat.account {
-                Some(account) => (Task::Commission(Box::new(account.wanted.clone())), Step::Commission),
-                None => return,
-            },
-            Work::Begin { sale } => (Task::Read { class: Class::Money }, Step::Begin { sale }),
-            Work::ReadBack { sale } => (Task::Read { class: Class::Money }, Step::ReadBack { sale }),
-            Work::Fence { sale } => (Task::HangUp, Step::Fence { sale }),
-            Work::Switch { version, force } => {
-                (Task::Read { class: Class::Control }, Step::Identify { version, force })
+    async fn start(&mut self, slot: usize) {
+        while self.seats[slot].busy.is_none() {
+            let seat = &mut self.seats[slot];
+            if let Closing::Tries(tries) = seat.closing {
+                return self.give(slot, Task::Read { class: Class::ReadNow }, Step::Close { tries });
             }
-        };
-        self.give(slot, task, step);
+            match seat.money.take().or_else(|| seat.control.pop_front()) {
+                Some(work) => self.begin(slot, work).await,
+                None => return,
+            }
+        }
+    }
+
+    async fn begin(&mut self, slot: usize, work: Work) {
+        let seat = &self.seats[slot];
+        let Some(account) = &seat.account else { return };
+        match work {
+            Work::Commission => {
+                self.give(slot, Task::Commission(Box::new(account.wanted.clone())), Step::Commission);
+            }
+            Work::Begin { sale } => self.give(slot, Task::Read { class: Class::Money }, Step::Begin { sale }),
+            Work::ReadBack { sale } => self.give(slot, Task::Read { class: Class::Money }, Step::ReadBack { sale }),
+            Work::Fence { sale } => self.fence(slot, account.id, sale).await,
+            Work::Switch { version, force } => {
+                // A newer order may have superseded it while it waited.
+                if self.shared.books.may(account.id, May::Write(seat.number, version)).await {
+                    self.give(slot, Task::Switch { force }, Step::Switch { version });
+                }
+            }
+        }
     }
 
     fn give(&mut self, slot: usize, task: Task, step: Step) {
@@ -235,35 +233,26 @@ impl Desk {
         }
     }
 
-    /// The line may leave the meter.
-    fn release(&mut self, slot: usize) {
-        let order = Order { id: self.ids.next(), meter: self.seats[slot].number, task: Task::Release };
-        if let Err(error) = self.orders.try_send(order) {
-            // It leaves by itself after a while.
-            tracing::debug!(line = self.line, %error, "not released");
-        }
-    }
-
     /// Stores what a meter shows. Another meter at this address is no reading of this one.
-    async fn store(&mut self, slot: usize, shown: &Shown, settle: bool, mark: Option<Mark>) {
+    async fn store(&mut self, slot: usize, shown: &Shown, settle: bool, stored: Option<oneshot::Sender<()>>) {
         let (meter, account) = (self.seats[slot].number, self.seats[slot].open_account());
-        if shown.reading.meter == meter {
-            let Shown { reading, power_w, voltage_dv, status, clock_drift_s } = *shown;
-            let poll = Poll { account, reading, power_w, voltage_dv, status, clock_drift_s, settle, mark };
-            self.shared.books.poll(poll).await;
-        } else if let Some(account) = account {
-            let effects = self.command(account, Command::Observe { meter, reading: shown.reading }).await;
+        let &Shown { reading, power_w, voltage_dv, status, clock_drift_s, .. } = shown;
+        if reading.meter == meter {
+            let poll = Poll { account, reading, power_w, voltage_dv, status, clock_drift_s, settle };
+            self.shared.books.poll(poll, stored).await;
+            return;
+        }
+        tracing::warn!(line = self.line, %meter, shown = %reading.meter, "another meter answers");
+        if let Some(account) = account {
+            let effects = self.command(account, Command::Observe { meter, reading }).await;
             self.accept(effects);
-        } else {
-            tracing::warn!(line = self.line, %meter, shown = %shown.reading.meter, "another meter answers");
+        }
+        if let Some(stored) = stored {
+            let _ = stored.send(());
         }
     }
 
     fn slot(&self, meter: MeterNumber) -> Option<usize> {
         self.seats.iter().position(|seat| seat.number == meter)
-    }
-
-    async fn command(&self, account: AccountId, command: Command) -> Vec<Effect> {
-        money::command(&self.shared.books, &self.line, account, command).await
     }
 }

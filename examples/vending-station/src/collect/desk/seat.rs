@@ -32,16 +32,10 @@ pub(super) enum Step {
     Begin { sale: SaleId },
     /// A purchase frame.
     Send { sale: SaleId },
-    /// The read after it.
+    /// A read after it.
     ReadBack { sale: SaleId },
-    /// The end of the connection that may have carried a frame.
-    Fence { sale: SaleId },
-    /// The read before a write of the force word.
-    Identify { version: u32, force: Force },
-    /// The write.
+    /// A write of the force word.
     Switch { version: u32 },
-    /// The read after it.
-    Confirm { version: u32 },
     /// Making the meter ready.
     Commission,
     /// The closing reading.
@@ -50,11 +44,7 @@ pub(super) enum Step {
 
 impl Step {
     fn is_money(self) -> bool {
-        matches!(self, Self::Begin { .. } | Self::Send { .. } | Self::ReadBack { .. } | Self::Fence { .. })
-    }
-
-    fn switches(self, wanted: u32) -> bool {
-        matches!(self, Self::Identify { version, .. } | Self::Switch { version } if version == wanted)
+        matches!(self, Self::Begin { .. } | Self::Send { .. } | Self::ReadBack { .. })
     }
 }
 
@@ -102,7 +92,7 @@ impl Seat {
 }
 
 impl Desk {
-    /// Takes effects in and gives the line what can be begun.
+    /// Takes effects in. A purchase frame is given by the command that allowed it and by nothing else.
     pub(super) fn accept(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let (meter, work, due_ms) = match effect {
@@ -112,7 +102,6 @@ impl Desk {
                 }
                 Effect::Fence { sale, meter, .. } => (meter, Work::Fence { sale }, 0),
                 Effect::WriteForce { meter, version, force, .. } => (meter, Work::Switch { version, force }, 0),
-                // A purchase frame only ever leaves in the slot whose reading allowed it.
                 _ => continue,
             };
             let Some(slot) = self.slot(meter) else { continue };
@@ -131,9 +120,7 @@ impl Desk {
         let seat = &mut self.seats[slot];
         let running = seat.busy.map(|(_, step)| step);
         let known = match work {
-            Work::Switch { version, .. } => {
-                seat.control.contains(&work) || running.is_some_and(|step| step.switches(version))
-            }
+            Work::Switch { version, .. } => seat.control.contains(&work) || running == Some(Step::Switch { version }),
             Work::Commission => seat.control.contains(&work) || running == Some(Step::Commission),
             Work::Begin { .. } | Work::ReadBack { .. } | Work::Fence { .. } => {
                 seat.money.is_some() || running.is_some_and(Step::is_money)
@@ -146,6 +133,5 @@ impl Desk {
                 seat.control.push_back(work);
             }
         }
-        self.start(slot);
     }
 }

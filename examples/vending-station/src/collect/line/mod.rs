@@ -29,8 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_millis(500);
 /// Reports that may wait to be taken. A line stops beyond that.
 pub const REPORTS: usize = 256;
-/// Orders that may wait for one meter: one under way and a release behind it, twice.
-const ORDERS_A_METER: usize = 4;
+/// Orders that may wait for one meter: one under way, and one more after a new start of the station.
+const ORDERS_A_METER: usize = 2;
 
 #[derive(Debug)]
 struct Meter {
@@ -81,7 +81,7 @@ impl Line {
         orders: mpsc::Receiver<Order>,
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, LineError> {
-        let status = reading::status_read(&shared.patience.line(setup.baud), &shared.profile)?;
+        let status = reading::status_read(&shared.patience.line(setup.baud), &shared.spectacles.profile)?;
         let every_us = shared.patience.status_every_us();
         let bus = Bus::new(vec![MeterSlot::polled(every_us); setup.meters.len()], BusConfig::default())?;
         let meter = |(number, unit)| Meter {

@@ -1,10 +1,11 @@
 //! Orders that wait for their turn on the bus.
 
 use super::{
-    super::order::{Done, Order, OrderId, Report, Task, Written},
+    super::order::{Done, Order, OrderId, Report},
     Line,
 };
 use meter_protocol::bus::{Class, Job};
+use prepay_core::id::MeterNumber;
 use std::collections::VecDeque;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -52,26 +53,16 @@ impl Line {
         }
     }
 
-    /// Puts an order into its queue. A write that comes now comes too late: the line has left the meter.
+    /// Puts an order into its queue.
     pub(super) async fn accept(&mut self, order: Order) {
-        let Order { id, meter, task } = &order;
-        let Some(slot) = self.meters.iter().position(|known| known.number == *meter) else {
-            let done = refusal(task, "the meter is not on this line");
-            return self.answer(*id, order.meter, done).await;
+        let Some(slot) = self.meters.iter().position(|known| known.number == order.meter) else {
+            tracing::warn!(line = self.code, meter = %order.meter, "an order for a meter that is not on this line");
+            return self.answer(order.id, order.meter, order.task.not_done()).await;
         };
-        let class = match task {
-            Task::Read { class } => *class,
-            Task::HangUp => Class::Money,
-            Task::Commission(_) => Class::Control,
-            Task::Release => return,
-            Task::Sell { .. } | Task::Switch { .. } => {
-                return self.answer(*id, *meter, Some(Done::Written(Written::NotTransmitted))).await;
-            }
-        };
+        let class = order.task.class();
         if let Err(error) = self.bus.request(slot, class) {
             tracing::warn!(line = self.code, %error, "not queued");
-            let done = refusal(task, &error.to_string());
-            return self.answer(*id, *meter, done).await;
+            return self.answer(order.id, order.meter, order.task.not_done()).await;
         }
         self.meters[slot].waiting.of(class).push_back(order);
     }
@@ -84,24 +75,12 @@ impl Line {
         }
     }
 
-    pub(super) async fn answer(&self, id: OrderId, meter: prepay_core::id::MeterNumber, done: Option<Done>) {
-        if let Some(done) = done {
-            self.report(Report::Done { id, meter, done }).await;
-        }
+    pub(super) async fn answer(&self, id: OrderId, meter: MeterNumber, done: Done) {
+        self.report(Report::Done { id, meter, done }).await;
     }
 
     pub(super) async fn report(&self, report: Report) {
         // Nobody listens any more: the next turn ends the line.
         let _ = self.reports.send(report).await;
     }
-}
-
-/// The answer to an order that is not carried out. Nothing has left.
-fn refusal(task: &Task, reason: &str) -> Option<Done> {
-    Some(match task {
-        Task::Read { .. } => Done::Read(None),
-        Task::Sell { .. } | Task::Switch { .. } => Done::Written(Written::NotTransmitted),
-        Task::Commission(_) | Task::HangUp => Done::NotReady { reason: reason.into() },
-        Task::Release => return None,
-    })
 }

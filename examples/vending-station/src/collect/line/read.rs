@@ -2,11 +2,10 @@
 
 use super::{
     super::{order::Report, reading::Shown},
-    Line, reading,
+    Line,
 };
 use crate::totals::Totals;
 use meter_protocol::{
-    acrel::{Realtime, RealtimeLayout},
     bus::JobOutcome,
     client::tokio::{Client, MeterError, ReplyBuffer, TransactError},
 };
@@ -25,7 +24,7 @@ impl Line {
         match self.read(slot).await {
             Ok(shown) => {
                 let meter = self.meters[slot].number;
-                self.report(Report::Shown { meter, shown, mark: None }).await;
+                self.report(Report::Shown { meter, shown, stored: None }).await;
                 JobOutcome::Answered
             }
             Err(error) => self.outcome(slot, error),
@@ -53,12 +52,10 @@ impl Line {
         let client = self.client.as_mut().ok_or(NoReading::Link(JobOutcome::NotTransmitted))?;
         let mut buffer = ReplyBuffer::new();
         let read = client.read_registers(unit, self.status.address, self.status.count, &mut buffer).await;
-        let read = read.and_then(|registers| Ok(Realtime::from_registers(RealtimeLayout::FourRate, &registers)?));
-        let block = self.counted(read)?;
+        let registers = self.counted(read)?;
         let meter = self.meters[slot].shown;
-        let reading = reading::reading(&block, meter, &self.shared.profile, self.shared.clock.now())
-            .map_err(|error| NoReading::Unusable(error.to_string()))?;
-        Ok(Shown::new(&block, reading, self.shared.utc_offset_min))
+        let shown = self.shared.spectacles.read(&registers, meter, self.shared.clock.now());
+        shown.map_err(|error| NoReading::Unusable(error.to_string()))
     }
 
     async fn read_number(&mut self, slot: usize) -> Result<(), NoReading> {

@@ -1,8 +1,11 @@
 //! What a line is made of.
 
-use super::super::{patience::Patience, reading};
+use super::super::{
+    patience::Patience,
+    reading::{self, Spectacles},
+};
 use crate::{clock::WorldClock, totals::Totals};
-use meter_protocol::{acrel::Profile, bus::BusError};
+use meter_protocol::bus::BusError;
 use prepay_core::id::MeterNumber;
 use std::sync::Arc;
 
@@ -28,10 +31,8 @@ pub struct Shared {
     pub clock: WorldClock,
     /// Waiting times.
     pub patience: Patience,
-    /// What the bench tests have settled.
-    pub profile: Profile,
-    /// Local time minus UTC, minutes.
-    pub utc_offset_min: i32,
+    /// How the meters are read.
+    pub spectacles: Spectacles,
     /// Totals of the run.
     pub totals: Arc<Totals>,
 }

@@ -8,7 +8,7 @@ mod rows;
 mod writer;
 
 use super::StoreError;
-use crate::{clock::WorldClock, collect::order::Mark};
+use crate::clock::WorldClock;
 use prepay_core::{
     account::{Command, Effect},
     id::{AccountId, MeterNumber, SaleId},
@@ -50,8 +50,6 @@ pub struct Poll {
     pub clock_drift_s: Option<i64>,
     /// This poll closes an interval: it is booked and kept in the curve.
     pub settle: bool,
-    /// Its place in a collector's queue, stored with it.
-    pub mark: Option<Mark>,
 }
 
 /// What may leave, if nothing has overtaken it.
@@ -76,7 +74,7 @@ struct Sell {
 enum Job {
     Command { account: AccountId, command: Command, answer: Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>> },
     Sell { sell: Sell, answer: oneshot::Sender<Result<i64, SellError>> },
-    Poll(Box<Poll>),
+    Poll { poll: Box<Poll>, stored: Option<oneshot::Sender<()>> },
     Heard { meter: MeterNumber },
     Silent { meter: MeterNumber, account: Option<AccountId> },
     May { account: AccountId, what: May, answer: oneshot::Sender<bool> },
@@ -196,9 +194,9 @@ impl Books {
         self.ask(|answer| Job::Sell { sell, answer }).await.map_err(SellError::Store)?
     }
 
-    /// Stores a poll. Does not wait for the commit; effects go to the meter's line.
-    pub async fn poll(&self, poll: Poll) {
-        self.tell(Job::Poll(Box::new(poll))).await;
+    /// Stores a poll. Does not wait for the commit, of which `stored` is told; effects go to the meter's line.
+    pub async fn poll(&self, poll: Poll, stored: Option<oneshot::Sender<()>>) {
+        self.tell(Job::Poll { poll: Box::new(poll), stored }).await;
     }
 
     /// The meter answers again.

@@ -13,10 +13,7 @@ use prepay_core::{
     status::{DisplayState, LinkState, MoneyState, SupplyState},
 };
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -29,8 +26,6 @@ pub(super) struct Rows {
     latest: BTreeMap<MeterNumber, Poll>,
     curve: Vec<Poll>,
     links: BTreeMap<MeterNumber, Option<i64>>,
-    /// How far each line's queue has come.
-    marks: BTreeMap<(Arc<str>, u64), u64>,
     misfit: Option<String>,
 }
 
@@ -55,9 +50,6 @@ impl Rows {
     pub(super) fn latest(&mut self, poll: &Poll) {
         self.latest.insert(poll.reading.meter, poll.clone());
         self.heard(poll.reading.meter);
-        if let Some(mark) = &poll.mark {
-            self.marks.insert((mark.line.clone(), mark.queue), mark.seq);
-        }
     }
 
     pub(super) fn curve(&mut self, poll: &Poll) {
@@ -132,9 +124,6 @@ impl Rows {
             }
             .execute(&mut *tx)
             .await?;
-        }
-        for ((line, queue), seq) in &self.marks {
-            crate::store::collector::advance(&mut tx, line, *queue, *seq).await?;
         }
         for account in touched.iter().filter_map(|id| state.accounts.get(id)) {
             let poll = account.meters().first().and_then(|meter| self.latest.get(&meter.number()));
