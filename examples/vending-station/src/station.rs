@@ -7,10 +7,15 @@ use crate::{
         commission::Wanted,
         desk::{self, AccountSetup, Desk, DeskSetup, MeterSetup, Mode, OrderIds},
         line::{self, Line, LineSetup},
+        order::Report,
         patience::Patience,
-        setup,
+        reading, setup,
     },
     pricing::{Pricing, PricingError},
+    sealed::{
+        gate::{Gate, GateError},
+        peer::{PeerLine, PeerSetup},
+    },
     site::{
         Site,
         model::{self, EqualCount, Purse},
@@ -18,7 +23,7 @@ use crate::{
     store::{
         Store, StoreError,
         books::{Books, State},
-        site as stored_site,
+        read, site as stored_site,
     },
     totals::Totals,
 };
@@ -26,13 +31,14 @@ use meter_protocol::acrel::Model;
 use prepay_core::{
     account::{MeterTerms, Terms},
     credit::Levels,
-    id::AccountId,
+    id::{AccountId, MeterNumber},
     money::{Currency, Money},
     sale::EqualCountRule,
     settlement::RegisterLimits,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use tokio::{
+    net::TcpListener,
     sync::{RwLock, mpsc, watch},
     task::JoinSet,
 };
@@ -59,6 +65,12 @@ pub enum StationError {
     /// The lines.
     #[error(transparent)]
     Lines(#[from] setup::SetupError),
+    /// The keys of the collectors.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// Nobody can come in.
+    #[error("the site has lines behind collectors; say where the station takes their connections")]
+    NoDoor,
     /// A value of the site that the core refuses.
     #[error("{what}: {reason}")]
     Setup {
@@ -73,6 +85,15 @@ impl StationError {
     fn setup(what: impl ToString, reason: impl ToString) -> Self {
         Self::Setup { what: what.to_string(), reason: reason.to_string() }
     }
+}
+
+/// Where collectors come in.
+#[derive(Debug)]
+pub struct Door {
+    /// Takes their connections.
+    pub listener: TcpListener,
+    /// The folder of their key files.
+    pub keys: PathBuf,
 }
 
 /// A running station.
@@ -96,6 +117,8 @@ pub struct Station {
     pub patience: Patience,
     /// Whether sales are taken. Held for reading while one is booked.
     pub till: RwLock<bool>,
+    /// The collectors.
+    pub gate: Gate,
     mode: watch::Sender<Mode>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -105,7 +128,12 @@ impl Station {
     ///
     /// # Errors
     /// [`StationError`]; nothing runs then.
-    pub async fn start(store: Store, clock: WorldClock, paced: bool) -> Result<Arc<Self>, StationError> {
+    pub async fn start(
+        store: Store,
+        clock: WorldClock,
+        paced: bool,
+        door: Option<Door>,
+    ) -> Result<Arc<Self>, StationError> {
         let store = Arc::new(store);
         let site = stored_site::load(&store).await?.ok_or(StationError::NoSite)?;
         let accounts: HashMap<String, i64> = stored_site::account_ids(&store).await?.into_iter().collect();
@@ -119,19 +147,58 @@ impl Station {
         let shared = line::Shared { clock, patience, spectacles: setup::spectacles(settings), totals: totals.clone() };
         let opened = books.look().await.map_err(|error| StationError::setup("books", error))?;
         let (mode, modes) = watch::channel(Mode::Run);
-        let desks = desk::Shared { books: books.clone(), clock, patience };
+        let desks = desk::Shared { books: books.clone(), clock, patience, spectacles: setup::spectacles(settings) };
         let ids = OrderIds::default();
         let mut tasks = JoinSet::new();
-        for (_collector, line) in setup::lines(&site)? {
+        let mut remote: HashMap<&str, Vec<(PeerLine, mpsc::Receiver<Report>, DeskSetup)>> = HashMap::new();
+        for (collector, line) in setup::lines(&site)? {
             let meters = Self::seats(&site, &line, &accounts, &opened, currency, &pricing, patience, clock.utc_s())?;
             let desk = DeskSetup { code: line.code.clone(), meters };
-            let (orders, for_line) = line::orders(line.meters.len());
             let (reports, for_desk) = mpsc::channel(line::REPORTS);
+            if let Some(collector) = collector {
+                remote.entry(collector).or_default().push((PeerLine { setup: line, reports }, for_desk, desk));
+                continue;
+            }
+            let (orders, for_line) = line::orders(line.meters.len());
             let code = line.code.clone();
-            let line =
-                Line::new(line, shared.clone(), for_line, reports).map_err(|error| StationError::setup(code, error))?;
+            let line = Line::new(line, shared.clone(), for_line, reports)
+                .map_err(|error| StationError::setup(code, error))?;
             tasks.spawn(line.run());
             tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
+        }
+        let mut gate = Gate::default();
+        match door {
+            None if !remote.is_empty() => return Err(StationError::NoDoor),
+            None => {}
+            Some(Door { listener, keys }) => {
+                let newest = newest(&store).await?;
+                for collector in &site.collectors {
+                    let parts = remote.remove(collector.code.as_str()).unwrap_or_default();
+                    let meters = parts.iter().map(|(line, ..)| line.setup.meters.len()).sum();
+                    let (orders, from_desks) = line::orders(meters);
+                    let baud = parts.first().map_or(9600, |(line, ..)| line.setup.baud);
+                    let status = reading::status_read(&patience.line(baud), &shared.spectacles.profile)
+                        .map_err(|error| StationError::setup(&collector.code, error))?;
+                    let mut lines = Vec::new();
+                    for (line, for_desk, desk) in parts {
+                        lines.push(line);
+                        let orders = orders.clone();
+                        tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
+                    }
+                    let peer = PeerSetup {
+                        lines,
+                        orders: from_desks,
+                        newest: newest.clone(),
+                        clock,
+                        patience,
+                        spectacles: shared.spectacles.clone(),
+                        status,
+                        totals: totals.clone(),
+                    };
+                    gate.add(collector, &keys, peer)?;
+                }
+                gate.open(listener);
+            }
         }
         Ok(Arc::new(Self {
             store,
@@ -144,6 +211,7 @@ impl Station {
             patience,
             till: RwLock::new(true),
             mode,
+            gate,
             tasks: tokio::sync::Mutex::new(tasks),
         }))
     }
@@ -204,6 +272,16 @@ impl Station {
     }
 }
 
+/// When the last stored reading of each meter was taken.
+async fn newest(store: &Store) -> Result<HashMap<MeterNumber, i64>, StationError> {
+    let rows = read::meters(store).await?;
+    let newest = rows.iter().filter_map(|row| {
+        let number = MeterNumber::new(row.number.parse().ok()?).ok()?;
+        Some((number, row.latest.as_ref()?.read_utc_s))
+    });
+    Ok(newest.collect())
+}
+
 #[expect(clippy::too_many_arguments, reason = "each is one fact of the setup, and there is one caller")]
 fn account_setup(
     site: &Site,
@@ -219,7 +297,7 @@ fn account_setup(
     let refuse = |error: &dyn std::fmt::Display| StationError::setup(format!("tenant `{code}`"), error);
     let tenant = site.tenant(code).ok_or_else(|| refuse(&"it is missing"))?;
     let in_meter = tenant.purse == Purse::Meter;
-    let alarm = |minor: i64| u32::try_from(minor).map_err(|_| refuse(&format!("alarm level {minor} fits no register")));
+    let wanted = wanted(site, meter, tenant, pricing, now_utc_s)?;
     let levels = Levels::new(
         Money::from_minor(tenant.alarm_1_minor),
         Money::from_minor(tenant.alarm_2_minor),
@@ -228,9 +306,7 @@ fn account_setup(
     )
     .map_err(|error| refuse(&error))?;
     let purse = if in_meter { prepay_core::account::Purse::InMeter } else { prepay_core::account::Purse::AtStation };
-    let number = setup::meter_number(meter)?;
-    pricing.suits(tenant, &site.settings)?;
-    let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter, now_utc_s)?;
+    let number = wanted.number;
     let mut meter_terms =
         MeterTerms::new(number, RegisterLimits::six_digits((meter.peak_w / 1000 + 1).saturating_mul(LOAD_MARGIN)));
     meter_terms.tolerance = Money::from_minor(SALE_TOLERANCE_MINOR);
@@ -243,17 +319,7 @@ fn account_setup(
     Ok(AccountSetup {
         id,
         open,
-        wanted: Wanted {
-            number,
-            model: match meter.model {
-                model::Model::Dtsy1352 => Model::Dtsy1352,
-                model::Model::Ddsy1352 => Model::Ddsy1352,
-            },
-            prepaid: in_meter,
-            alarms_minor: [alarm(tenant.alarm_1_minor)?, alarm(tenant.alarm_2_minor)?],
-            prices: on_meter.prices,
-            day: on_meter.day,
-        },
+        wanted,
         terms: Terms {
             max_sale: Some(Money::from_minor(site.settings.max_sale_minor)),
             max_stored: Some(Money::from_minor(site.settings.max_stored_minor)),
@@ -264,5 +330,34 @@ fn account_setup(
         },
         meter_terms,
         station_credit: Money::from_minor(tenant.opening_minor),
+    })
+}
+
+/// What a meter of this tenant has to be and to hold.
+///
+/// # Errors
+/// [`StationError`] for what no meter can hold.
+pub fn wanted(
+    site: &Site,
+    meter: &model::Meter,
+    tenant: &model::Tenant,
+    pricing: &Pricing,
+    now_utc_s: i64,
+) -> Result<Wanted, StationError> {
+    let refuse = |error: &dyn std::fmt::Display| StationError::setup(format!("tenant `{}`", tenant.code), error);
+    let alarm = |minor: i64| u32::try_from(minor).map_err(|_| refuse(&format!("alarm level {minor} fits no register")));
+    let in_meter = tenant.purse == Purse::Meter;
+    pricing.suits(tenant, &site.settings)?;
+    let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter, now_utc_s)?;
+    Ok(Wanted {
+        number: setup::meter_number(meter)?,
+        model: match meter.model {
+            model::Model::Dtsy1352 => Model::Dtsy1352,
+            model::Model::Ddsy1352 => Model::Ddsy1352,
+        },
+        prepaid: in_meter,
+        alarms_minor: [alarm(tenant.alarm_1_minor)?, alarm(tenant.alarm_2_minor)?],
+        prices: on_meter.prices,
+        day: on_meter.day,
     })
 }

@@ -5,7 +5,8 @@
 
 use super::{commission::Wanted, reading::Shown};
 use meter_protocol::bus::Class;
-use prepay_core::{id::MeterNumber, reading::Force, settlement::MeterPrices};
+use prepay_core::{id::MeterNumber, reading::Force};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// The number of an order. It is not used twice in a run of the station.
@@ -20,6 +21,8 @@ pub struct Order {
     pub meter: MeterNumber,
     /// What to do.
     pub task: Task,
+    /// It is not begun any more after this time, seconds since 1970 UTC; none: it is as good as new whenever it comes.
+    pub not_after_utc_s: Option<i64>,
 }
 
 /// What there is to do.
@@ -85,8 +88,8 @@ pub enum Done {
     Ready {
         /// Its status.
         shown: Shown,
-        /// Its prices as read back, if the scale of its registers is settled.
-        prices: Option<MeterPrices>,
+        /// Its prepay block as read back.
+        settings: Arc<[u8]>,
     },
     /// The meter is not as wanted.
     NotReady {
@@ -108,7 +111,10 @@ pub enum Written {
     /// The meter confirmed it. Only a read-back is proof.
     Confirmed,
     /// The meter answered with an exception. What it did is for a read-back to show.
-    Refused,
+    Refused {
+        /// The exception's code.
+        code: u8,
+    },
     /// No answer, or none that is known: the meter may have acted.
     NoReply,
     /// Certainly no byte left.
@@ -145,5 +151,7 @@ pub enum Report {
         meter: MeterNumber,
         /// What became of it.
         done: Done,
+        /// Is told when the books have it.
+        taken: Option<oneshot::Sender<()>>,
     },
 }

@@ -57,6 +57,14 @@ pub enum ReadingError {
     /// The registers are no status.
     #[error(transparent)]
     Block(#[from] BlockError),
+    /// Other registers than those of a status.
+    #[error("{registers} registers from {address:04X}H are no status")]
+    NoStatus {
+        /// The first one.
+        address: u16,
+        /// How many.
+        registers: usize,
+    },
     /// The ratios are not 1 and nobody has settled what the registers count.
     #[error(transparent)]
     Unsettled(#[from] Unsettled),
@@ -115,6 +123,8 @@ pub struct Shown {
     pub clock_drift_s: Option<i64>,
     /// The registers as they came, from the first one of a status on.
     pub registers: Arc<[u8]>,
+    /// How long the meter took to answer, milliseconds; 0 where nobody measured it.
+    pub response_ms: u16,
 }
 
 /// How the meters of a site are read.
@@ -140,6 +150,7 @@ impl Spectacles {
             status: [block.status_1.0, block.status_2.0],
             clock_drift_s: clock_drift_s(&block, taken.utc_s, self.utc_offset_min),
             registers: registers.bytes().into(),
+            response_ms: 0,
             reading,
         })
     }

@@ -168,7 +168,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     if created == site.meters.len() && stored_site::any_open(&store).await? {
         return Err(DemoError::WorldLost { folder: options.folder });
     }
-    let station = Station::start(store, clock, options.paced).await?;
+    let station = Station::start(store, clock, options.paced, None).await?;
     let (shops, meters) = (site.tenants.len(), site.meters.len());
     let world = if created > 0 { format!("{created} of them new in the world") } else { "the world goes on".into() };
     println!("{}: {shops} shops, {meters} meters ({world})", site.settings.name);

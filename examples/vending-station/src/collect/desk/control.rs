@@ -5,13 +5,11 @@ use super::{
     seat::{Step, Work},
 };
 use crate::collect::{
+    commission,
     order::{Done, Written},
     reading::Shown,
 };
-use prepay_core::{
-    account::{Command, MeterTakeOver, MeterTerms, OpenMode, ReadBack},
-    settlement::MeterPrices,
-};
+use prepay_core::account::{Command, MeterTakeOver, MeterTerms, OpenMode, ReadBack};
 
 impl Desk {
     pub(super) async fn control_done(&mut self, slot: usize, step: Step, done: Done) {
@@ -19,7 +17,7 @@ impl Desk {
         let Some(account) = self.seats[slot].account.as_ref().map(|account| account.id) else { return };
         match (step, done) {
             (Step::Switch { version }, Done::Written { written, before, after }) => {
-                if matches!(written, Written::NotTransmitted | Written::Refused) {
+                if matches!(written, Written::NotTransmitted | Written::Refused { .. }) {
                     // The next sweep hands the order out again.
                     if let Some(before) = before {
                         self.store(slot, &before, false, None).await;
@@ -37,8 +35,8 @@ impl Desk {
                 effects.extend(self.command(account, Command::RelayReported { meter, version, read_back }).await);
                 self.accept(effects);
             }
-            (Step::Commission, Done::Ready { shown, prices }) => {
-                if let Err(reason) = self.open(slot, &shown, prices).await {
+            (Step::Commission, Done::Ready { shown, settings }) => {
+                if let Err(reason) = self.open(slot, &shown, &settings).await {
                     self.again(slot, &reason);
                 }
             }
@@ -57,8 +55,11 @@ impl Desk {
     }
 
     /// Opens the account of a meter that is ready.
-    async fn open(&mut self, slot: usize, shown: &Shown, prices: Option<MeterPrices>) -> Result<(), String> {
+    async fn open(&mut self, slot: usize, shown: &Shown, settings: &[u8]) -> Result<(), String> {
         let Some(account) = self.seats[slot].account.clone() else { return Ok(()) };
+        let profile = &self.shared.spectacles.profile;
+        // The books believe what was read, not that it was written.
+        let prices = commission::confirmed(settings, &account.wanted, profile).map_err(|error| error.to_string())?;
         let terms = MeterTerms { confirmed_prices: prices, ..account.meter_terms };
         let command = Command::Open {
             terms: account.terms,

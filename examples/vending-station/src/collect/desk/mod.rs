@@ -165,11 +165,14 @@ impl Desk {
                 self.shared.books.silent(meter, self.seats[slot].open_account()).await;
             }
             Report::Heard { meter } => self.shared.books.heard(meter).await,
-            Report::Done { id, meter, done } => {
+            Report::Done { id, meter, done, taken } => {
                 let Some(slot) = self.slot(meter) else { return };
                 // An answer to an order that is not open any more counts for nothing: it came before.
                 if let Some((_, step)) = self.seats[slot].busy.take_if(|(open, _)| *open == id) {
                     self.done(slot, step, done).await;
+                }
+                if let Some(taken) = taken {
+                    let _ = taken.send(());
                 }
             }
         }
@@ -226,7 +229,7 @@ impl Desk {
 
     fn give(&mut self, slot: usize, task: Task, step: Step) {
         let id = self.ids.next();
-        match self.orders.try_send(Order { id, meter: self.seats[slot].number, task }) {
+        match self.orders.try_send(Order { id, meter: self.seats[slot].number, task, not_after_utc_s: None }) {
             Ok(()) => self.seats[slot].busy = Some((id, step)),
             // What is open is handed out again by the books.
             Err(error) => tracing::error!(line = self.line, %error, "an order was not given"),

@@ -96,7 +96,7 @@ impl Desk {
 fn sent(written: Written) -> SendOutcome {
     match written {
         // The meter understood it. What it did is for the read-back to show.
-        Written::Confirmed | Written::Refused => SendOutcome::ReplySeen,
+        Written::Confirmed | Written::Refused { .. } => SendOutcome::ReplySeen,
         Written::NoReply => SendOutcome::NoReply,
         Written::NotTransmitted => SendOutcome::NotTransmitted,
     }

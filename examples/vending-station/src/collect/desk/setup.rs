@@ -1,6 +1,6 @@
 //! What a desk is made of.
 
-use super::super::{commission::Wanted, patience::Patience};
+use super::super::{commission::Wanted, patience::Patience, reading::Spectacles};
 use crate::{clock::WorldClock, store::books::Books};
 use prepay_core::{
     account::{MeterTerms, Terms},
@@ -61,4 +61,6 @@ pub struct Shared {
     pub clock: WorldClock,
     /// Waiting times.
     pub patience: Patience,
+    /// How the meters are read.
+    pub spectacles: Spectacles,
 }

@@ -76,7 +76,7 @@ impl Line {
     }
 
     pub(super) async fn answer(&self, id: OrderId, meter: MeterNumber, done: Done) {
-        self.report(Report::Done { id, meter, done }).await;
+        self.report(Report::Done { id, meter, done, taken: None }).await;
     }
 
     pub(super) async fn report(&self, report: Report) {

@@ -10,6 +10,7 @@ use meter_protocol::{
     client::tokio::{Client, MeterError, ReplyBuffer, TransactError},
 };
 use prepay_core::id::MeterNumber;
+use std::time::Instant;
 
 /// A meter could not be read.
 pub(super) enum NoReading {
@@ -51,11 +52,15 @@ impl Line {
         let unit = self.meters[slot].unit;
         let client = self.client.as_mut().ok_or(NoReading::Link(JobOutcome::NotTransmitted))?;
         let mut buffer = ReplyBuffer::new();
+        let begun = Instant::now();
         let read = client.read_registers(unit, self.status.address, self.status.count, &mut buffer).await;
+        let response_ms = u16::try_from(begun.elapsed().as_millis()).unwrap_or(u16::MAX);
         let registers = self.counted(read)?;
         let meter = self.meters[slot].shown;
         let shown = self.shared.spectacles.read(&registers, meter, self.shared.clock.now());
-        shown.map_err(|error| NoReading::Unusable(error.to_string()))
+        shown
+            .map(|shown| Shown { response_ms, ..shown })
+            .map_err(|error| NoReading::Unusable(error.to_string()))
     }
 
     async fn read_number(&mut self, slot: usize) -> Result<(), NoReading> {

@@ -20,6 +20,10 @@ use prepay_core::reading::Force;
 impl Line {
     /// Carries out an order and answers it.
     pub(super) async fn carry_out(&mut self, slot: usize, order: Order) -> JobOutcome {
+        if order.not_after_utc_s.is_some_and(|last| self.shared.clock.utc_s() > last) {
+            self.answer(order.id, order.meter, order.task.not_done()).await;
+            return JobOutcome::NotTransmitted;
+        }
         let (outcome, done) = match order.task {
             Task::Read { .. } => match self.evidence(slot).await {
                 Ok(shown) => (JobOutcome::Answered, Done::Read(Some(shown))),
@@ -99,10 +103,10 @@ impl Line {
         let failure = match self.client.as_mut() {
             None => NoReading::Link(JobOutcome::NotTransmitted),
             Some(client) => match commission::commission(client, unit, wanted, profile, now_utc_s, offset).await {
-                Ok(prices) => {
+                Ok(settings) => {
                     Totals::add(&self.shared.totals.reads);
                     match self.evidence(slot).await {
-                        Ok(shown) => return (JobOutcome::Answered, Done::Ready { shown, prices }),
+                        Ok(shown) => return (JobOutcome::Answered, Done::Ready { shown, settings }),
                         Err(error) => error,
                     }
                 }
@@ -122,7 +126,9 @@ impl Line {
 fn written(result: &Result<(), TransactError>) -> Written {
     match result {
         Ok(()) => Written::Confirmed,
-        Err(TransactError::Exception(exception)) if !exception.is_of_gateway() => Written::Refused,
+        Err(TransactError::Exception(exception)) if !exception.is_of_gateway() => {
+            Written::Refused { code: exception.code.get() }
+        }
         // A gateway that answers for the meter knows no more than that it heard nothing.
         Err(TransactError::Exception(_)) => Written::NoReply,
         Err(error) if error.may_have_acted() => Written::NoReply,
