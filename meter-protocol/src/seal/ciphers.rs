@@ -192,3 +192,21 @@ impl Drop for Scratch {
 fn write(to: &mut [u8], from: &[u8]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zeroize::ZeroizeOnDrop;
+
+    /// What holds key material wipes itself. `Cmac` wipes its subkeys and holds a cipher that does so.
+    #[test]
+    fn keys_are_wiped_when_dropped() {
+        fn wiped<T: ZeroizeOnDrop>() {}
+        wiped::<KeyBundle>();
+        wiped::<TdesEde3>();
+        #[cfg(feature = "seal-aes")]
+        wiped::<aes::Aes128>();
+        #[cfg(feature = "seal-sm4")]
+        wiped::<sm4::Sm4>();
+    }
+}

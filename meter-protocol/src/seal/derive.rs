@@ -4,6 +4,7 @@ use super::ciphers::EpochKeys;
 use super::cmac::Cmac;
 use super::{Direction, Form, KeyBundle, Nonce, PeerId, Suite, VERSION};
 use cipher::KeyInit;
+use core::fmt;
 use zeroize::Zeroize;
 
 const LABEL_SETUP: &[u8; 8] = b"SEAL-SET";
@@ -29,7 +30,7 @@ pub(super) enum Use {
 
 /// CMAC of a suite's cipher.
 #[cfg_attr(
-    all(feature = "seal-sm4", not(feature = "seal-aes")),
+    any(feature = "seal-aes", feature = "seal-sm4"),
     expect(clippy::large_enum_variant, reason = "lives on the stack for a moment")
 )]
 pub(super) enum Prf {
@@ -120,6 +121,12 @@ pub(super) struct Schedule {
     secret: KeyBundle,
     key_id: u8,
     tag: [u8; 4],
+}
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schedule").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
 }
 
 impl Schedule {

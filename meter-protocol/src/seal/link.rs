@@ -163,6 +163,14 @@ impl Link {
         Ok(())
     }
 
+    /// See [`Sender::advance_epoch`].
+    ///
+    /// # Errors
+    /// [`SealError::Exhausted`].
+    pub fn advance_epoch(&mut self) -> Result<(), SealError> {
+        self.sender.advance_epoch()
+    }
+
     pub(super) fn confirmed_by(&mut self, frame: &[u8]) -> Result<(), OpenError> {
         self.receiver.confirm(frame)
     }

@@ -54,6 +54,7 @@ mod setup;
 mod suite;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod watcher;
 mod window;
 
 pub use counters::SealCounters;
@@ -71,6 +72,7 @@ pub use record::Record;
 pub use sender::{Reservation, Sender};
 pub use setup::{Answer, Hello, HelloRequest};
 pub use suite::Suite;
+pub use watcher::Watcher;
 
 /// Version of the format, byte 0 of each frame.
 pub const VERSION: u8 = 1;

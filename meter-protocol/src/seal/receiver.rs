@@ -179,3 +179,76 @@ impl fmt::Debug for Receiver {
         shown.finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::derive::Agreed;
+    use super::super::sender::FIRST_BLOCK;
+    use super::super::{KeyBundle, Nonce, PeerId, Reservation, Sender};
+    use super::*;
+
+    fn ends(form: Form) -> (Sender, Receiver) {
+        let key: [u8; 24] = core::array::from_fn(|i| u8::try_from(i).unwrap().wrapping_mul(37));
+        let (hello, welcome) = (Nonce([1; 16]), Nonce([2; 16]));
+        let agreed = Agreed { form, peer: PeerId(7), key_id: 1, hello, welcome };
+        let schedule = Schedule::new(&KeyBundle::tdes(&key).unwrap(), &agreed);
+        let reserved = Reservation { epoch: 0, counter_end: 0, blocks_end: FIRST_BLOCK };
+        let sender = Sender::new(schedule.clone(), form, Direction::Up, reserved);
+        (sender, Receiver::new(schedule, form, Direction::Up, None))
+    }
+
+    #[test]
+    fn too_many_refusals_end_the_session() {
+        let (mut sender, mut receiver) = ends(Form::Stream);
+        let mut out = [0; 64];
+        let frame = sender.seal(b"x", &mut out).unwrap().to_vec();
+        receiver.refusals = MAX_REFUSALS - 1;
+        let mut forged = frame.clone();
+        forged[31] ^= 1;
+        assert_eq!(receiver.open(&forged, &mut [0; 1]), Err(OpenError::Refused));
+        assert_eq!(receiver.open(&frame, &mut [0; 1]), Err(OpenError::Refused), "even the right one");
+        assert_eq!(receiver.counters().exhausted, 1);
+    }
+
+    /// Who holds the key and fills with something else than zeros is refused like everybody, and may not try again.
+    #[test]
+    fn filling_that_is_not_zero_gives_the_same_value() {
+        let (mut sender, mut receiver) = ends(Form::Stream);
+        let mut out = [0; 64];
+        let frame = sender.seal(&[1, 2, 3, 4, 5, 6, 7, 8], &mut out).unwrap().to_vec();
+        let header = Header { payload_len: 5, ..Header::parse(&frame).unwrap() };
+        let mut forged = header.to_bytes().to_vec();
+        forged.extend([1, 2, 3, 4, 5, 6, 7, 8]);
+        forged.extend([0; 8]);
+        receiver.keys.seal(&mut forged, 8);
+        let mut out = [0xA5; 8];
+        assert_eq!(receiver.open(&forged, &mut out), Err(OpenError::Refused));
+        assert_eq!((out, receiver.counters().padding), ([0xA5; 8], 1));
+        assert_eq!(receiver.open(&forged, &mut out), Err(OpenError::Refused));
+        assert_eq!(receiver.counters().replay, 1);
+    }
+
+    /// Whatever fails under a key takes the same way: parse, tag, refuse. Only authentic frames go further.
+    #[test]
+    fn one_value_for_all() {
+        let (mut sender, mut receiver) = ends(Form::Datagram);
+        let mut out = [0; 64];
+        let reserved = sender.next_reservation().unwrap();
+        sender.commit(reserved);
+        let frame = sender.seal(b"x", &mut out).unwrap().to_vec();
+        assert_eq!(receiver.open(&frame, &mut [0; 1]), Err(OpenError::Store));
+        receiver.commit(receiver.high_water());
+        receiver.open(&frame, &mut [0; 1]).unwrap();
+        let altered = |at: usize| {
+            let mut frame = frame.clone();
+            frame[at] ^= 1;
+            frame
+        };
+        for (failing, why) in
+            [(frame.clone(), "replay"), (altered(31), "tag"), (altered(7), "epoch"), (altered(16), "body")]
+        {
+            assert_eq!(receiver.open(&failing, &mut [0; 1]), Err(OpenError::Refused), "{why}");
+        }
+        assert_eq!(receiver.counters().refused(), 4);
+    }
+}

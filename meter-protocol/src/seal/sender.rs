@@ -71,6 +71,20 @@ impl Sender {
         Ok(frame)
     }
 
+    /// Moves to the next epoch before the budget demands it, for an operator who wants fresh keys by the clock. In
+    /// [`Form::Datagram`] the next frame then asks for a reservation, which is in the next epoch.
+    ///
+    /// # Errors
+    /// [`SealError::Exhausted`] in the last epoch.
+    pub fn advance_epoch(&mut self) -> Result<(), SealError> {
+        let epoch = self.epoch.checked_add(1).ok_or(SealError::Exhausted)?;
+        match self.form {
+            Form::Stream => self.move_to(epoch),
+            Form::Datagram => self.blocks = self.suite().block_budget(),
+        }
+        Ok(())
+    }
+
     /// The epoch of the next frame, unless that frame has no room in it.
     #[must_use]
     pub const fn epoch(&self) -> u16 {
@@ -164,5 +178,62 @@ impl fmt::Debug for Sender {
         let mut shown = f.debug_struct("Sender");
         shown.field("direction", &self.direction).field("epoch", &self.epoch).field("counter", &self.counter);
         shown.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::derive::Agreed;
+    use super::super::{KeyBundle, Nonce, PeerId, Receiver};
+    use super::*;
+
+    fn schedule(form: Form) -> Schedule {
+        let key: [u8; 24] = core::array::from_fn(|i| u8::try_from(i).unwrap().wrapping_mul(37));
+        let (hello, welcome) = (Nonce([1; 16]), Nonce([2; 16]));
+        let agreed = Agreed { form, peer: PeerId(7), key_id: 1, hello, welcome };
+        Schedule::new(&KeyBundle::tdes(&key).unwrap(), &agreed)
+    }
+
+    fn sender(form: Form) -> Sender {
+        let none = Reservation { epoch: 0, counter_end: 0, blocks_end: FIRST_BLOCK };
+        Sender::new(schedule(form), form, Direction::Up, none)
+    }
+
+    #[test]
+    fn a_stream_moves_on_when_the_next_frame_would_pass_the_budget() {
+        let (mut sender, mut out) = (sender(Form::Stream), [0; 1_056]);
+        let budget = Suite::Tdes.block_budget();
+        sender.blocks = budget - 10;
+        sender.seal(&[0; 64], &mut out).unwrap();
+        assert_eq!((sender.epoch, sender.counter, sender.blocks), (0, 1, budget), "exactly used up");
+        let first = sender.seal(b"", &mut out).unwrap().to_vec();
+        assert_eq!((sender.epoch, sender.counter, sender.blocks), (1, 1, FIRST_BLOCK + 2));
+        sender.blocks = budget - 9;
+        sender.seal(&[0; 64], &mut out).unwrap();
+        assert_eq!((sender.epoch, sender.counter), (2, 1), "one block too few");
+        let mut receiver = Receiver::new(schedule(Form::Stream), Form::Stream, Direction::Up, None);
+        assert_eq!(receiver.open(&first, &mut []), Ok(&[][..]));
+    }
+
+    #[test]
+    fn the_counter_is_a_wall_as_well() {
+        let (mut sender, mut out) = (sender(Form::Stream), [0; 1_056]);
+        sender.counter = u32::MAX - 1;
+        sender.seal(b"", &mut out).unwrap();
+        sender.seal(b"", &mut out).unwrap();
+        assert_eq!((sender.epoch, sender.counter), (1, 1));
+    }
+
+    #[test]
+    fn refusal_is_the_last_wall() {
+        let mut out = [0xA5; 1_056];
+        let mut stream = sender(Form::Stream);
+        (stream.epoch, stream.blocks) = (u16::MAX, Suite::Tdes.block_budget());
+        assert_eq!(stream.seal(b"", &mut out), Err(SealError::Exhausted));
+        let mut datagram = sender(Form::Datagram);
+        (datagram.epoch, datagram.blocks) = (u16::MAX, Suite::Tdes.block_budget());
+        assert_eq!(datagram.next_reservation(), None);
+        assert_eq!(datagram.seal(b"", &mut out), Err(SealError::Exhausted));
+        assert_eq!(out, [0xA5; 1_056]);
     }
 }

@@ -75,6 +75,18 @@ impl Hello {
     /// # Errors
     /// [`SetupError`]. On a stream close then; of datagrams drop the one.
     pub fn finish(&self, welcome: &[u8]) -> Result<Link, SetupError> {
+        let agreed = self.agree(welcome)?;
+        Ok(Link::new(Role::Collector, &self.master, agreed))
+    }
+
+    /// The question that was captured, if the key made it.
+    pub(super) fn again(master: &KeyBundle, request: &HelloRequest) -> Result<Self, SetupError> {
+        request.verify(master)?;
+        let HelloRequest { frame, key_id, form, peer, nonce, .. } = request.clone();
+        Ok(Self { master: master.clone(), form, peer, key_id, nonce, frame })
+    }
+
+    pub(super) fn agree(&self, welcome: &[u8]) -> Result<Agreed, SetupError> {
         let (body, shown) = setup_parts(welcome, Kind::Welcome, Direction::Down, WELCOME_LEN)?;
         let head = Header::parse(welcome)?;
         if head.suite != self.master.suite() {
@@ -89,8 +101,7 @@ impl Hello {
             return Err(SetupError::Refused);
         }
         let (form, peer, key_id) = (self.form, self.peer, self.key_id);
-        let agreed = Agreed { form, peer, key_id, hello: self.nonce, welcome: Nonce(*nonce) };
-        Ok(Link::new(Role::Collector, &self.master, agreed))
+        Ok(Agreed { form, peer, key_id, hello: self.nonce, welcome: Nonce(*nonce) })
     }
 }
 
@@ -154,23 +165,27 @@ impl HelloRequest {
     pub fn answer(&self, keys: &PeerKeys, nonce: Nonce) -> Result<Answer, SetupError> {
         let key_id = self.key_id;
         let master = keys.get(key_id).ok_or(HeaderError::KeyId { key_id })?;
-        if master.suite() != self.suite {
-            return Err(HeaderError::Suite { suite: self.suite.code() }.into());
-        }
         if keys.peer() != self.peer {
             return Err(SetupError::Refused);
         }
+        self.verify(master)?;
         let asked = self.frame.get();
-        let signed_len = asked.len().saturating_sub(self.suite.tag_len());
-        let (signed, shown) = asked.split_at_checked(signed_len).ok_or(SetupError::Refused)?;
-        if !bool::from(tag(master, key_id, Direction::Up, signed).get().ct_eq(shown)) {
-            return Err(SetupError::Refused);
-        }
         let head = header(master, Kind::Welcome, Direction::Down, key_id, WELCOME_LEN);
         let tag = tag(master, key_id, Direction::Down, transcript(&head, &nonce.0, asked).get());
         let parts = head.to_bytes().into_iter().chain(nonce.0).chain(tag.get().iter().copied());
         let agreed = Agreed { form: self.form, peer: self.peer, key_id, hello: self.nonce, welcome: nonce };
         Ok(Answer { master: master.clone(), agreed, frame: Bytes::collect(parts) })
+    }
+
+    fn verify(&self, master: &KeyBundle) -> Result<(), SetupError> {
+        if master.suite() != self.suite {
+            return Err(HeaderError::Suite { suite: self.suite.code() }.into());
+        }
+        let asked = self.frame.get();
+        let signed_len = asked.len().saturating_sub(self.suite.tag_len());
+        let (signed, shown) = asked.split_at_checked(signed_len).ok_or(SetupError::Refused)?;
+        let fits = tag(master, self.key_id, Direction::Up, signed).get().ct_eq(shown);
+        if bool::from(fits) { Ok(()) } else { Err(SetupError::Refused) }
     }
 }
 
