@@ -11,6 +11,7 @@ mod fleet;
 pub mod local_time;
 pub mod pricing;
 pub mod sealed;
+pub mod serve;
 pub mod site;
 pub mod station;
 pub mod store;

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use vending_station::{
     clock::WorldClock,
     demo::{self, DemoOptions},
-    site,
+    sealed::{collector::Collector, keys},
+    serve, site,
     store::{self, Store},
 };
 
@@ -21,6 +22,24 @@ struct Cli {
 enum Command {
     /// A virtual mall and the station that looks after it, in one process.
     Demo(DemoArgs),
+    /// An area collector: runs its lines and speaks to the station over the sealed link.
+    Collect {
+        /// Its settings.
+        file: PathBuf,
+        /// `host:port` of the station, instead of the one in the settings.
+        #[arg(long)]
+        station: Option<String>,
+    },
+    /// The station of an imported site.
+    Serve(ServeArgs),
+    /// Make a key file for a collector, readable by its owner alone.
+    Key {
+        /// The file; it must not exist.
+        file: PathBuf,
+        /// The collector's number, which no other collector of the station has.
+        #[arg(long)]
+        peer: u64,
+    },
     /// Load buildings, gateways, buses, meters, tenants and tariffs from a TOML file or a folder of CSV files.
     Import {
         /// The file or folder.
@@ -60,6 +79,28 @@ struct DemoArgs {
     /// Write the final report as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Where collectors of the site come in.
+    #[arg(long)]
+    collectors: Option<SocketAddr>,
+    /// Run collectors as processes of their own; a site without one gets one for half of its gateways.
+    #[arg(long)]
+    collect: bool,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// The station's file.
+    #[arg(long, default_value = "station.sqlite")]
+    db: PathBuf,
+    /// Address of the page; loopback only, for it has no login.
+    #[arg(long, default_value = "127.0.0.1:8080", value_parser = parse_loopback)]
+    listen: SocketAddr,
+    /// Where the site's collectors come in.
+    #[arg(long)]
+    collectors: Option<SocketAddr>,
+    /// Folder of the key files that the site names.
+    #[arg(long, default_value = "keys")]
+    keys: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -78,6 +119,17 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Demo(args) => demonstrate(args).await,
+            Command::Collect { file, station } => collect(file, station).await,
+            Command::Serve(ServeArgs { db, listen, collectors, keys }) => {
+                match serve::run(&db, listen, collectors, keys).await {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => fail(&error),
+                }
+            }
+            Command::Key { file, peer } => match keys::create(&file, peer) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error),
+            },
             Command::Import { file, db, check } => import(file, db, check).await,
         }
     })
@@ -93,10 +145,23 @@ async fn demonstrate(args: DemoArgs) -> ExitCode {
         duration: args.duration,
         seed: args.seed,
         report: args.report,
+        collectors: args.collectors,
+        collect: args.collect,
     };
     match demo::run(options).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn collect(file: PathBuf, station: Option<String>) -> ExitCode {
+    let collector = match Collector::start(&file, station).await {
+        Ok(collector) => collector,
+        Err(error) => return fail(&error),
+    };
+    match collector.run().await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }

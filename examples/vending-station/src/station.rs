@@ -161,8 +161,8 @@ impl Station {
             }
             let (orders, for_line) = line::orders(line.meters.len());
             let code = line.code.clone();
-            let line = Line::new(line, shared.clone(), for_line, reports)
-                .map_err(|error| StationError::setup(code, error))?;
+            let line =
+                Line::new(line, shared.clone(), for_line, reports).map_err(|error| StationError::setup(code, error))?;
             tasks.spawn(line.run());
             tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
         }

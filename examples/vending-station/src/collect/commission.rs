@@ -163,11 +163,7 @@ fn holds(shown: &PrepayBlock, wanted: &Wanted, profile: &Profile) -> Result<bool
 ///
 /// # Errors
 /// [`CommissionError::NotTaken`] for a block that does not hold it; those of a block that is none.
-pub fn confirmed(
-    registers: &[u8],
-    wanted: &Wanted,
-    profile: &Profile,
-) -> Result<Option<MeterPrices>, CommissionError> {
+pub fn confirmed(registers: &[u8], wanted: &Wanted, profile: &Profile) -> Result<Option<MeterPrices>, CommissionError> {
     let unclear = CommissionError::NotTaken { setting: "a setting of the prepaid function" };
     let Ok(registers) = Registers::holding(PREPAY.0, registers) else { return Err(unclear) };
     let prepay = PrepayBlock::from_registers(&registers).map_err(MeterError::from)?;

@@ -28,7 +28,8 @@ use meter_protocol::{
     seal::{
         PeerKeys,
         message::{
-            Command, Envelope, Message, MessageError, MessageId, MeterRef, Online, Order as Wish, Outcome, RefusalReason,
+            Command, Envelope, Message, MessageError, MessageId, MeterRef, Online, Order as Wish, Outcome,
+            RefusalReason,
         },
         tokio::connect,
     },
@@ -300,8 +301,7 @@ impl Collector {
                 let Some(running) = self.running.remove(&id) else { return Ok(()) };
                 let ids = [self.ids.next(), running.command];
                 let now_utc_s = self.clock.utc_s();
-                let Some(result) = wire::result(ids, running.place, &done, running.sold, now_utc_s, self.status)
-                else {
+                let Some(result) = wire::result(ids, running.place, &done, running.sold, now_utc_s, self.status) else {
                     return Ok(());
                 };
                 self.answer(running.command, running.journaled, result)?;

@@ -160,7 +160,8 @@ async fn set_up(stream: TcpStream, known: &HashMap<PeerId, Known>) -> Option<(Ar
     let nonce = keys::nonce().inspect_err(|error| tracing::error!(%error, "no session")).ok()?;
     let (reader, writer) = stream.into_split();
     let accepted = accept(reader, writer, nonce, |request| known.get(&request.peer()).map(|known| &known.keys)).await;
-    let (peer, reader, writer) = accepted.inspect_err(|error| tracing::info!(%error, "a connection was closed")).ok()?;
+    let (peer, reader, writer) =
+        accepted.inspect_err(|error| tracing::info!(%error, "a connection was closed")).ok()?;
     let known = known.get(&peer)?;
     Some((known.code.clone(), Conn::new(known.code.clone(), reader, writer), known.connections.clone()))
 }

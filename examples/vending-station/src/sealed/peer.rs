@@ -307,15 +307,12 @@ impl Peer {
                 self.report(place, Report::Silent { meter: place.number }).await;
             }
         }
-        let gone = self.down_since.is_some_and(|since| {
-            now.mono_ms.saturating_sub(since.mono_ms) > patience_us / 1000
-        });
+        let gone = self.down_since.is_some_and(|since| now.mono_ms.saturating_sub(since.mono_ms) > patience_us / 1000);
         if gone {
             self.give_up().await;
         }
         if self.greeted {
-            let unsent: Vec<MessageId> =
-                self.open.iter().filter(|(_, open)| !open.out).map(|(id, _)| *id).collect();
+            let unsent: Vec<MessageId> = self.open.iter().filter(|(_, open)| !open.out).map(|(id, _)| *id).collect();
             unsent.into_iter().for_each(|id| self.send(id));
         }
     }

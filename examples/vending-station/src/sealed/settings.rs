@@ -68,8 +68,8 @@ impl CollectorFile {
     /// # Errors
     /// [`CollectorFileError`].
     pub fn load(path: &Path) -> Result<Self, CollectorFileError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| CollectorFileError::File { path: path.into(), error })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| CollectorFileError::File { path: path.into(), error })?;
         let mut settings: Self = toml::from_str(&text)
             .map_err(|error| CollectorFileError::Content { path: path.into(), reason: error.to_string() })?;
         let folder = path.parent().unwrap_or(Path::new(""));

@@ -115,7 +115,9 @@ pub(super) fn task(wish: &Wish, status: Read, own: Option<&Wanted>) -> Result<Ta
                 ForceMode::SupplyOff => Force::Off,
             },
         }),
-        Wish::Settings(SettingsOrder { enable: Some(prepaid), base_free_minor: None, alarms_minor, prices, .. }) => {
+        Wish::Settings(SettingsOrder {
+            enable: Some(prepaid), base_free_minor: None, alarms_minor, prices, ..
+        }) => {
             let own = own.ok_or(RefusalReason::Unsupported)?;
             let alarms_minor = alarms_minor.unwrap_or_default().into();
             let wanted = Wanted { prepaid: *prepaid, alarms_minor, prices: *prices, ..own.clone() };
@@ -190,8 +192,7 @@ pub(super) fn result(
 /// A result that shows no registers.
 pub(super) fn plain(ids: [MessageId; 2], meter: MeterRef, outcome: Outcome, now_utc_s: i64) -> Option<Vec<u8>> {
     let [id, command] = ids;
-    let result =
-        CommandResult { command, meter, ended_at_utc_s: now_utc_s, outcome, before: None, after: None };
+    let result = CommandResult { command, meter, ended_at_utc_s: now_utc_s, outcome, before: None, after: None };
     emit(id, Message::Result(result)).ok()
 }
 
@@ -243,7 +244,8 @@ pub(super) fn shown(
 ) -> Result<Shown, ReadingError> {
     let whole = block.address == status.address && block.registers() == usize::from(status.count);
     let registers = Registers::holding(block.address, if whole { block.data } else { &[] });
-    let registers = registers.map_err(|_| ReadingError::NoStatus { address: block.address, registers: block.registers() })?;
+    let registers =
+        registers.map_err(|_| ReadingError::NoStatus { address: block.address, registers: block.registers() })?;
     spectacles.read(&registers, meter, taken)
 }
 

@@ -58,9 +58,7 @@ impl Line {
         let registers = self.counted(read)?;
         let meter = self.meters[slot].shown;
         let shown = self.shared.spectacles.read(&registers, meter, self.shared.clock.now());
-        shown
-            .map(|shown| Shown { response_ms, ..shown })
-            .map_err(|error| NoReading::Unusable(error.to_string()))
+        shown.map(|shown| Shown { response_ms, ..shown }).map_err(|error| NoReading::Unusable(error.to_string()))
     }
 
     async fn read_number(&mut self, slot: usize) -> Result<(), NoReading> {
