@@ -4,8 +4,8 @@ use crate::{
     api,
     clock::WorldClock,
     demo::listen_for_signals,
-    sealed::settings::now_unix_ms,
-    station::{Door, Station, StationError},
+    sealed::{door::Door, settings::now_unix_ms},
+    station::{Station, StationError},
     store::{Store, StoreError},
 };
 use std::{

@@ -7,14 +7,14 @@ use crate::{
         commission::Wanted,
         desk::{self, AccountSetup, Desk, DeskSetup, MeterSetup, Mode, OrderIds},
         line::{self, Line, LineSetup},
-        order::Report,
         patience::Patience,
-        reading, setup,
+        setup,
     },
     pricing::{Pricing, PricingError},
     sealed::{
+        door::{Door, RemoteLine},
         gate::{Gate, GateError},
-        peer::{PeerLine, PeerSetup},
+        peer::PeerLine,
     },
     site::{
         Site,
@@ -36,9 +36,8 @@ use prepay_core::{
     sale::EqualCountRule,
     settlement::RegisterLimits,
 };
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 use tokio::{
-    net::TcpListener,
     sync::{RwLock, mpsc, watch},
     task::JoinSet,
 };
@@ -85,15 +84,6 @@ impl StationError {
     fn setup(what: impl ToString, reason: impl ToString) -> Self {
         Self::Setup { what: what.to_string(), reason: reason.to_string() }
     }
-}
-
-/// Where collectors come in.
-#[derive(Debug)]
-pub struct Door {
-    /// Takes their connections.
-    pub listener: TcpListener,
-    /// The folder of their key files.
-    pub keys: PathBuf,
 }
 
 /// A running station.
@@ -150,13 +140,14 @@ impl Station {
         let desks = desk::Shared { books: books.clone(), clock, patience, spectacles: setup::spectacles(settings) };
         let ids = OrderIds::default();
         let mut tasks = JoinSet::new();
-        let mut remote: HashMap<&str, Vec<(PeerLine, mpsc::Receiver<Report>, DeskSetup)>> = HashMap::new();
+        let mut remote: HashMap<String, Vec<RemoteLine>> = HashMap::new();
         for (collector, line) in setup::lines(&site)? {
             let meters = Self::seats(&site, &line, &accounts, &opened, currency, &pricing, patience, clock.utc_s())?;
             let desk = DeskSetup { code: line.code.clone(), meters };
             let (reports, for_desk) = mpsc::channel(line::REPORTS);
             if let Some(collector) = collector {
-                remote.entry(collector).or_default().push((PeerLine { setup: line, reports }, for_desk, desk));
+                let line = PeerLine { setup: line, reports };
+                remote.entry(collector.into()).or_default().push(RemoteLine { line, for_desk, desk });
                 continue;
             }
             let (orders, for_line) = line::orders(line.meters.len());
@@ -166,40 +157,16 @@ impl Station {
             tasks.spawn(line.run());
             tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
         }
-        let mut gate = Gate::default();
-        match door {
-            None if !remote.is_empty() => return Err(StationError::NoDoor),
-            None => {}
-            Some(Door { listener, keys }) => {
+        let gate = match door {
+            None if remote.is_empty() => Gate::default(),
+            None => return Err(StationError::NoDoor),
+            Some(door) => {
                 let newest = newest(&store).await?;
-                for collector in &site.collectors {
-                    let parts = remote.remove(collector.code.as_str()).unwrap_or_default();
-                    let meters = parts.iter().map(|(line, ..)| line.setup.meters.len()).sum();
-                    let (orders, from_desks) = line::orders(meters);
-                    let baud = parts.first().map_or(9600, |(line, ..)| line.setup.baud);
-                    let status = reading::status_read(&patience.line(baud), &shared.spectacles.profile)
-                        .map_err(|error| StationError::setup(&collector.code, error))?;
-                    let mut lines = Vec::new();
-                    for (line, for_desk, desk) in parts {
-                        lines.push(line);
-                        let orders = orders.clone();
-                        tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
-                    }
-                    let peer = PeerSetup {
-                        lines,
-                        orders: from_desks,
-                        newest: newest.clone(),
-                        clock,
-                        patience,
-                        spectacles: shared.spectacles.clone(),
-                        status,
-                        totals: totals.clone(),
-                    };
-                    gate.add(collector, &keys, peer)?;
-                }
-                gate.open(listener);
+                door.open(&site.collectors, remote, &newest, &shared, |desk, orders, for_desk| {
+                    tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
+                })?
             }
-        }
+        };
         Ok(Arc::new(Self {
             store,
             books,

@@ -18,6 +18,8 @@ use prepay_core::{
 };
 use std::sync::Arc;
 
+/// What most lines run at.
+pub const USUAL_BAUD: u32 = 9600;
 /// How long a meter takes to begin a reply, for weighing reads against each other.
 const TURNAROUND_US: u32 = 35_000;
 

@@ -4,11 +4,11 @@ use super::{DemoError, DemoOptions, MALL, io};
 use crate::{
     clock::WorldClock,
     sealed::{
+        door::Door,
         keys,
         settings::{CollectorFile, World, now_unix_ms},
     },
     site::{Site, model::Collector},
-    station::Door,
 };
 use std::{
     net::{Ipv4Addr, SocketAddr},

@@ -6,7 +6,7 @@ use super::{
     pump::Conn,
     wire::Ids,
 };
-use crate::site::model;
+use crate::{collect::reading::StatusReadError, site::model};
 use meter_protocol::seal::{PeerId, PeerKeys, tokio::accept};
 use std::{
     collections::HashMap,
@@ -71,6 +71,9 @@ pub enum GateError {
     /// A collector's keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// Its meters.
+    #[error(transparent)]
+    Status(#[from] StatusReadError),
     /// Two collectors with the same number in their key files.
     #[error("the key files of collectors `{first}` and `{second}` are both for peer {peer}")]
     SamePeer {
@@ -93,7 +96,7 @@ pub struct Gate {
 
 impl Gate {
     /// Adds a collector. Its key file is read from the folder of keys.
-    pub(crate) fn add(
+    pub(super) fn add(
         &mut self,
         collector: &model::Collector,
         folder: &Path,
@@ -121,7 +124,7 @@ impl Gate {
     }
 
     /// Opens the door. Whoever can't prove to be a collector of the site is closed without a word.
-    pub fn open(&mut self, listener: TcpListener) {
+    pub(super) fn take(&mut self, listener: TcpListener) {
         let known = Arc::new(std::mem::take(&mut self.known));
         self.tasks.spawn(async move {
             let room = Arc::new(Semaphore::new(SETUPS_MAX));

@@ -2,6 +2,7 @@
 //! frames and the messages; here they meet the seam of [`crate::collect::order`].
 
 pub mod collector;
+pub mod door;
 pub mod gate;
 pub mod journal;
 pub mod keys;

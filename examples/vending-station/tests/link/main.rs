@@ -8,6 +8,9 @@ use proxy::{Faults, Proxy};
 use std::time::Duration;
 use world::{Collector, World, seed};
 
+/// A test goes on until everything has happened that it is about, but not longer than this.
+const ROUNDS_MAX: usize = 60;
+
 /// Sales through a collector that is killed at any moment, again and again.
 #[test]
 fn a_killed_collector_never_sells_twice() {
@@ -15,15 +18,22 @@ fn a_killed_collector_never_sells_twice() {
     let world = World::start(dice.u64(..));
     let mut collector = Collector::start(&world, None);
     world.wait_until_open();
-    for _ in 0..6 {
+    let mut interrupted = 0;
+    for _ in 0..ROUNDS_MAX {
         for account in world.accounts() {
             world.sell(*account, 10 + dice.u32(..90));
         }
-        std::thread::sleep(Duration::from_millis(dice.u64(5..400)));
+        std::thread::sleep(Duration::from_millis(dice.u64(5..250)));
         collector.kill();
         collector = Collector::start(&world, None);
         world.wait_until_settled();
+        interrupted += collector.said_so_far().matches("interrupted").count();
+        if interrupted >= 3 {
+            break;
+        }
     }
+    println!("{interrupted} commands were interrupted");
+    assert!(interrupted >= 3, "no kill came while a command was under way");
     // Without its collector nothing is guessed: the sale waits, and the page says why.
     collector.kill();
     world.wait_for("the page to miss the collector", |live| live["collectors"][0]["online"] == false);
@@ -46,18 +56,18 @@ fn a_bad_network_alters_nothing() {
     let collector = Collector::start(&world, Some(proxy.address()));
     world.wait_until_open();
     proxy.set(Faults { per_mille: 40 });
-    for _ in 0..4 {
+    for _ in 0..ROUNDS_MAX {
         for account in world.accounts() {
             world.sell(*account, 10 + dice.u32(..90));
         }
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(500));
+        if proxy.counts().least() >= 2 {
+            break;
+        }
     }
     let done = proxy.counts();
     println!("{done:?}");
-    assert!(
-        done.lost > 0 && done.doubled > 0 && done.mixed > 0 && done.altered > 0 && done.connections > 3,
-        "{done:?}"
-    );
+    assert!(done.least() >= 2, "{done:?}");
     proxy.set(Faults { per_mille: 0 });
     world.wait_until_settled();
     world.finish_and_audit();

@@ -30,6 +30,13 @@ pub(crate) struct Counts {
     pub(crate) cut: u32,
 }
 
+impl Counts {
+    /// How often what happened least has happened.
+    pub(crate) fn least(&self) -> u32 {
+        [self.lost, self.doubled, self.mixed, self.altered, self.cut].into_iter().min().unwrap_or_default()
+    }
+}
+
 /// All bytes of a connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recording {

@@ -289,6 +289,10 @@ impl Collector {
         self.said.take().expect("once").all()
     }
 
+    pub(crate) fn said_so_far(&self) -> String {
+        self.said.as_ref().map(Said::so_far).unwrap_or_default()
+    }
+
     /// Waits for its own end and returns what it said.
     pub(crate) fn wait(mut self) -> String {
         assert!(!self.process.wait().expect("ended").success());

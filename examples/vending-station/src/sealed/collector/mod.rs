@@ -1,8 +1,10 @@
 //! `vending-station collect`: an area collector. It runs its lines, keeps readings for the station, and carries out what the
 //! station orders, each command at most once. It holds no money and no prices.
 
+mod commands;
+
 use super::{
-    journal::{Entry, Journal, JournalError},
+    journal::{Journal, JournalError},
     keys::{self, KeysError},
     pump::{self, Conn},
     settings::{CollectorFile, CollectorFileError},
@@ -14,7 +16,7 @@ use crate::{
     collect::{
         commission::Wanted,
         line::{self, Line},
-        order::{Order, OrderId, Report, Task},
+        order::{Order, OrderId, Report},
         patience::Patience,
         reading, setup,
     },
@@ -23,14 +25,12 @@ use crate::{
     station::wanted,
     totals::Totals,
 };
+use commands::Running;
 use meter_protocol::{
     plan::Read,
     seal::{
         PeerKeys,
-        message::{
-            Command, Envelope, Message, MessageError, MessageId, MeterRef, Online, Order as Wish, Outcome,
-            RefusalReason,
-        },
+        message::{Envelope, Message, MessageError, MessageId, Online},
         tokio::connect,
     },
 };
@@ -92,17 +92,6 @@ impl CollectError {
     fn setup(what: impl ToString, reason: impl ToString) -> Self {
         Self::Setup { what: what.to_string(), reason: reason.to_string() }
     }
-}
-
-/// A command under way on a line.
-#[derive(Debug)]
-struct Running {
-    command: MessageId,
-    place: Place,
-    /// The count that a sale wants to see.
-    sold: Option<u16>,
-    /// It is in the journal.
-    journaled: bool,
 }
 
 /// The process.
@@ -187,18 +176,6 @@ impl Collector {
         };
         collector.settle_interrupted()?;
         Ok(collector)
-    }
-
-    /// What was begun before a crash may have reached its meter: that is its result.
-    fn settle_interrupted(&mut self) -> Result<(), CollectError> {
-        for (command, meter) in self.journal.begun() {
-            let meter = meter_of(&meter).ok_or_else(|| CollectError::setup("journal", format!("meter `{meter}`")))?;
-            tracing::warn!(collector = &*self.code, %command, meter = %meter.number, "interrupted; the meter will show it");
-            let ids = [self.ids.next(), command];
-            let result = wire::plain(ids, meter, Outcome::NoReply, self.clock.utc_s());
-            self.journal.end(command, &result.ok_or_else(|| CollectError::setup("journal", "no result"))?)?;
-        }
-        Ok(())
     }
 
     /// Works until the journal fails. Stopping the process at any moment is safe.
@@ -310,15 +287,6 @@ impl Collector {
         Ok(())
     }
 
-    /// The result of a command: on disk first, if the command is there.
-    fn answer(&mut self, command: MessageId, journaled: bool, result: Vec<u8>) -> Result<(), CollectError> {
-        if journaled {
-            tokio::task::block_in_place(|| self.journal.end(command, &result))?;
-        }
-        self.outbox.push_back(result);
-        Ok(())
-    }
-
     fn take(&mut self, payload: &[u8]) -> Result<(), CollectError> {
         match Envelope::parse(payload) {
             Ok(Envelope { id, message: Message::Command(command) }) => self.command(id, &command),
@@ -349,68 +317,6 @@ impl Collector {
         }
         Ok(())
     }
-
-    fn command(&mut self, id: MessageId, command: &Command) -> Result<(), CollectError> {
-        match self.journal.entry(id) {
-            Some(Entry::Ended { result, .. }) => {
-                self.outbox.push_back(result.clone());
-                return Ok(());
-            }
-            // Its result comes when there is one.
-            Some(Entry::Begun { .. }) => return Ok(()),
-            None if self.running.values().any(|running| running.command == id) => return Ok(()),
-            None => {}
-        }
-        let place = wire::number(command.meter.number).and_then(|number| self.places.get(&number)).copied();
-        let place = place.filter(|place| (place.line, place.unit) == (command.meter.line, command.meter.unit));
-        let own = place.and_then(|place| self.wanted.get(&place.number));
-        let task = match (place, wire::task(&command.order, self.status, own)) {
-            (None, _) => Err(RefusalReason::UnknownMeter),
-            _ if command.not_after_utc_s < self.clock.utc_s() => Err(RefusalReason::Expired),
-            (Some(place), task) => task.map(|task| (place, task)),
-        };
-        match task {
-            Ok((place, task)) => self.begin(id, command, place, task),
-            Err(reason) => self.refuse(id, command.meter, reason),
-        }
-    }
-
-    fn begin(&mut self, id: MessageId, command: &Command, place: Place, task: Task) -> Result<(), CollectError> {
-        let Some(line) = self.lines.get(usize::from(place.line)) else {
-            return self.refuse(id, command.meter, RefusalReason::UnknownMeter);
-        };
-        let Ok(room) = line.clone().try_reserve_owned() else {
-            return self.refuse(id, command.meter, RefusalReason::Busy);
-        };
-        let journaled = !matches!(command.order, Wish::Read { .. });
-        if journaled {
-            // On disk before the first byte.
-            let MeterRef { line, unit, number } = command.meter;
-            tokio::task::block_in_place(|| self.journal.begin(id, &format!("{line} {unit} {number}")))?;
-        }
-        let sold = match command.order {
-            Wish::Sale { count_before, .. } => Some(count_before),
-            _ => None,
-        };
-        self.next_order += 1;
-        self.running.insert(self.next_order, Running { command: id, place, sold, journaled });
-        room.send(Order {
-            id: self.next_order,
-            meter: place.number,
-            task,
-            not_after_utc_s: Some(command.not_after_utc_s),
-        });
-        Ok(())
-    }
-
-    /// Nothing was begun, so that nothing is written down: a repetition is refused again.
-    fn refuse(&mut self, command: MessageId, meter: MeterRef, reason: RefusalReason) -> Result<(), CollectError> {
-        tracing::warn!(collector = &*self.code, meter = %meter.number, ?reason, "a command is refused");
-        let ids = [self.ids.next(), command];
-        let result = wire::plain(ids, meter, Outcome::Refused(reason), self.clock.utc_s());
-        self.outbox.extend(result);
-        Ok(())
-    }
 }
 
 /// Room in the queue of a connection; none when it has ended.
@@ -419,13 +325,6 @@ async fn reserve(sender: Option<mpsc::Sender<Vec<u8>>>) -> Option<mpsc::OwnedPer
         Some(sender) => sender.reserve_owned().await.ok(),
         None => std::future::pending().await,
     }
-}
-
-/// A meter as the journal names it.
-fn meter_of(text: &str) -> Option<MeterRef> {
-    let mut words = text.split(' ');
-    let (line, unit, number) = (words.next()?, words.next()?, words.next()?);
-    Some(MeterRef { line: line.parse().ok()?, unit: unit.parse().ok()?, number: number.parse().ok()? })
 }
 
 /// What the site file says about each meter with a tenant: its model and when it counts by which rate.
