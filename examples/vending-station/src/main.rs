@@ -1,6 +1,7 @@
 //! `vending-station`: collection and vending for prepaid electricity meters.
 
 use clap::{Args, Parser, Subcommand};
+use meter_protocol::seal::SuitePolicy;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use vending_station::{
     clock::WorldClock,
@@ -101,6 +102,9 @@ struct ServeArgs {
     /// Folder of the key files that the site names.
     #[arg(long, default_value = "keys")]
     keys: PathBuf,
+    /// Collectors with 3DES keys are refused from this day on, such as 2027-06-30 (00:00 UTC).
+    #[arg(long, value_parser = parse_day)]
+    refuse_3des_from: Option<i64>,
 }
 
 fn main() -> ExitCode {
@@ -120,8 +124,9 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Demo(args) => demonstrate(args).await,
             Command::Collect { file, station } => collect(file, station).await,
-            Command::Serve(ServeArgs { db, listen, collectors, keys }) => {
-                match serve::run(&db, listen, collectors, keys).await {
+            Command::Serve(ServeArgs { db, listen, collectors, keys, refuse_3des_from }) => {
+                let policy = refuse_3des_from.map_or_else(SuitePolicy::any, SuitePolicy::refuse_tdes_from);
+                match serve::run(&db, listen, collectors, keys, policy).await {
                     Ok(()) => ExitCode::SUCCESS,
                     Err(error) => fail(&error),
                 }
@@ -220,6 +225,13 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let count: u64 = digits.parse().map_err(|_| format!("`{text}` is no duration; expected such as 60s"))?;
     count.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| format!("`{text}` is too long"))
+}
+
+/// The first second of a day, UTC.
+fn parse_day(text: &str) -> Result<i64, String> {
+    let day: chrono::NaiveDate =
+        text.parse().map_err(|_| format!("`{text}` is no day; expected such as 2027-06-30"))?;
+    Ok(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
 }
 
 fn parse_loopback(text: &str) -> Result<SocketAddr, String> {

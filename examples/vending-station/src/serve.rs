@@ -8,6 +8,7 @@ use crate::{
     station::{Station, StationError},
     store::{Store, StoreError},
 };
+use meter_protocol::seal::SuitePolicy;
 use std::{
     io,
     net::SocketAddr,
@@ -44,11 +45,12 @@ pub async fn run(
     listen: SocketAddr,
     collectors: Option<SocketAddr>,
     keys: PathBuf,
+    policy: SuitePolicy,
 ) -> Result<(), ServeError> {
     let mut stop_asked = listen_for_signals();
     let page = bind(listen).await?;
     let door = match collectors {
-        Some(address) => Some(Door { listener: bind(address).await?, keys }),
+        Some(address) => Some(Door { listener: bind(address).await?, keys, policy }),
         None => None,
     };
     let store = Store::open(db).await?;

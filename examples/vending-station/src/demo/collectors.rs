@@ -10,6 +10,7 @@ use crate::{
     },
     site::{Site, model::Collector},
 };
+use meter_protocol::seal::SuitePolicy;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -79,7 +80,7 @@ impl Outposts {
             std::fs::write(&file, text).map_err(io(file.display()))?;
             files.push(file);
         }
-        let door = Door { listener, keys: key_folder };
+        let door = Door { listener, keys: key_folder, policy: SuitePolicy::any() };
         Ok(Some((door, Self { address, files, processes: Vec::new() })))
     }
 

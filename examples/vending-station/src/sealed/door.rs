@@ -13,6 +13,7 @@ use crate::{
     },
     site::model,
 };
+use meter_protocol::seal::SuitePolicy;
 use prepay_core::id::MeterNumber;
 use std::{collections::HashMap, path::PathBuf};
 use tokio::{net::TcpListener, sync::mpsc};
@@ -24,6 +25,8 @@ pub struct Door {
     pub listener: TcpListener,
     /// The folder of their key files.
     pub keys: PathBuf,
+    /// Until when 3DES is taken.
+    pub policy: SuitePolicy,
 }
 
 /// A line behind a collector, as the station sets it up.
@@ -68,7 +71,7 @@ impl Door {
             };
             gate.add(collector, &self.keys, setup)?;
         }
-        gate.take(self.listener);
+        gate.take(self.listener, self.policy, shared.clock);
         Ok(gate)
     }
 }

@@ -6,8 +6,8 @@ use super::{
     pump::Conn,
     wire::Ids,
 };
-use crate::{collect::reading::StatusReadError, site::model};
-use meter_protocol::seal::{PeerId, PeerKeys, tokio::accept};
+use crate::{clock::WorldClock, collect::reading::StatusReadError, site::model};
+use meter_protocol::seal::{HelloRequest, PeerId, PeerKeys, SuitePolicy, tokio::accept};
 use std::{
     collections::HashMap,
     path::Path,
@@ -124,8 +124,9 @@ impl Gate {
     }
 
     /// Opens the door. Whoever can't prove to be a collector of the site is closed without a word.
-    pub(super) fn take(&mut self, listener: TcpListener) {
+    pub(super) fn take(&mut self, listener: TcpListener, policy: SuitePolicy, clock: WorldClock) {
         let known = Arc::new(std::mem::take(&mut self.known));
+        let policy = Arc::new(Mutex::new(policy));
         self.tasks.spawn(async move {
             let room = Arc::new(Semaphore::new(SETUPS_MAX));
             let mut setups = JoinSet::new();
@@ -140,9 +141,9 @@ impl Gate {
                 };
                 while setups.try_join_next().is_some() {}
                 let Ok(place) = room.clone().try_acquire_owned() else { continue };
-                let known = known.clone();
+                let (known, policy) = (known.clone(), policy.clone());
                 setups.spawn(async move {
-                    if let Some((code, conn, connections)) = set_up(stream, &known).await {
+                    if let Some((code, conn, connections)) = set_up(stream, &known, &policy, clock).await {
                         drop(place);
                         tracing::info!(collector = &*code, "connected");
                         let _ = connections.send(conn).await;
@@ -158,11 +159,21 @@ impl Gate {
     }
 }
 
-async fn set_up(stream: TcpStream, known: &HashMap<PeerId, Known>) -> Option<(Arc<str>, Conn, mpsc::Sender<Conn>)> {
+async fn set_up(
+    stream: TcpStream,
+    known: &HashMap<PeerId, Known>,
+    policy: &Mutex<SuitePolicy>,
+    clock: WorldClock,
+) -> Option<(Arc<str>, Conn, mpsc::Sender<Conn>)> {
     let _ = stream.set_nodelay(true);
     let nonce = keys::nonce().inspect_err(|error| tracing::error!(%error, "no session")).ok()?;
     let (reader, writer) = stream.into_split();
-    let accepted = accept(reader, writer, nonce, |request| known.get(&request.peer()).map(|known| &known.keys)).await;
+    let allowed = |keys: &&PeerKeys| {
+        let mut policy = policy.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.suite().is_some_and(|suite| policy.allows(suite, clock.utc_s()))
+    };
+    let choose = |request: &HelloRequest| known.get(&request.peer()).map(|known| &known.keys).filter(allowed);
+    let accepted = accept(reader, writer, nonce, choose).await;
     let (peer, reader, writer) =
         accepted.inspect_err(|error| tracing::info!(%error, "a connection was closed")).ok()?;
     let known = known.get(&peer)?;

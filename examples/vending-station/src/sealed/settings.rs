@@ -97,3 +97,30 @@ pub fn now_unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_a_collector_is_whole() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/collector");
+        let settings = CollectorFile::load(&folder.join("collector.toml")).unwrap();
+        assert_eq!((settings.code.as_str(), &settings.site), ("K1", &folder.join("site.toml")));
+        let site = crate::site::load(&settings.site).unwrap().site;
+        assert_eq!(site.collectors[0].code, "K1");
+        assert_eq!(site.gateways.iter().filter(|gateway| gateway.collector.is_some()).count(), 2);
+        assert_eq!(settings.clock().speed(), 1);
+    }
+
+    #[test]
+    fn a_gateway_of_an_unknown_collector_is_told_by_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/collector/site.toml");
+        let text = std::fs::read_to_string(example).unwrap().replacen("collector = \"K1\"", "collector = \"K9\"", 1);
+        let path = folder.path().join("site.toml");
+        std::fs::write(&path, text).unwrap();
+        let complaints = crate::site::load(&path).unwrap_err();
+        assert!(complaints.iter().any(|complaint| complaint.to_string().contains("`K9`")), "{complaints:?}");
+    }
+}

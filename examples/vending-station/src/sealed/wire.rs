@@ -254,3 +254,107 @@ pub(super) fn command(id: MessageId, place: Place, wish: Wish, not_after_utc_s: 
     let command = Command { meter: meter_ref(place)?, not_after_utc_s, order: wish };
     emit(id, Message::Command(command)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meter_protocol::map::Table;
+    use prepay_core::{
+        money::Money,
+        reading::{MeterFlags, MeterReading, Rates, Registers as Energies},
+    };
+
+    const STATUS: Read = Read { table: Table::Holding, address: 0, count: 4 };
+    const SELL: Task = Task::Sell { amount_minor: 10_000, count: 7 };
+
+    fn place() -> Place {
+        Place { line: 1, unit: 9, number: MeterNumber::new(202_611_000_301).unwrap() }
+    }
+
+    fn seen(meter: u64, count: u16) -> Shown {
+        let energy = Energies { total_centi_kwh: 100, rates: Rates::new(&[0, 0, 100, 0]).unwrap() };
+        Shown {
+            reading: MeterReading {
+                meter: MeterNumber::new(meter).unwrap(),
+                purchase_count: count,
+                balance: Money::from_minor(500),
+                energy,
+                relay_closed: true,
+                force: Force::Automatic,
+                flags: MeterFlags::default(),
+                prepaid_enabled: true,
+                taken: Now { mono_ms: 0, utc_s: 1_793_577_600 },
+            },
+            power_w: 0,
+            voltage_dv: 0,
+            status: [0; 2],
+            clock_drift_s: None,
+            registers: count.to_be_bytes().repeat(4).into(),
+            response_ms: 3,
+        }
+    }
+
+    /// Over the wire and back.
+    fn there(task: &Task, done: &Done, sent_before: bool) -> Done {
+        let ids = [MessageId([1; 16]), MessageId([2; 16])];
+        let payload = result(ids, place(), done, Some(7), 1_793_577_601, STATUS).unwrap();
+        let Envelope { message: Message::Result(result), .. } = Envelope::parse(&payload).unwrap() else {
+            panic!("a result")
+        };
+        assert_eq!(result.command, MessageId([2; 16]));
+        let eyes = |block: &RegisterBlock<'_>, meter: MeterNumber| {
+            let count = u16::from_be_bytes([block.data[0], block.data[1]]);
+            Some(Shown { response_ms: 0, ..seen(meter.get(), count) })
+        };
+        super::done(task, place().number, &result, sent_before, &eyes)
+    }
+
+    fn unmeasured(shown: &Shown) -> Shown {
+        Shown { response_ms: 0, ..shown.clone() }
+    }
+
+    #[test]
+    fn a_sale_comes_back_with_what_the_meter_showed_around_it() {
+        let (before, after) = (seen(202_611_000_301, 7), seen(202_611_000_301, 8));
+        for written in [Written::Confirmed, Written::NoReply, Written::Refused { code: 4 }] {
+            let sold = Done::Written { written, before: Some(before.clone()), after: Some(after.clone()) };
+            let expected =
+                Done::Written { written, before: Some(unmeasured(&before)), after: Some(unmeasured(&after)) };
+            assert_eq!(there(&SELL, &sold, false), expected);
+        }
+        assert_eq!(there(&SELL, &Done::unwritten(), false), Done::unwritten());
+    }
+
+    #[test]
+    fn a_count_that_has_moved_is_not_taken_for_a_sale_that_never_left() {
+        let other =
+            Done::Written { written: Written::NotTransmitted, before: Some(seen(202_611_000_301, 8)), after: None };
+        for sent_before in [false, true] {
+            let Done::Written { written, .. } = there(&SELL, &other, sent_before) else { panic!("a write") };
+            assert_eq!(written, Written::NoReply, "an earlier copy may have moved it");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_nothing_about_a_copy_of_an_earlier_connection() {
+        let ids = [MessageId([1; 16]), MessageId([2; 16])];
+        let refused = Outcome::Refused(RefusalReason::Expired);
+        let payload = plain(ids, meter_ref(place()).unwrap(), refused, 0).unwrap();
+        let Envelope { message: Message::Result(result), .. } = Envelope::parse(&payload).unwrap() else {
+            panic!("a result")
+        };
+        for (sent_before, expected) in [(false, Written::NotTransmitted), (true, Written::NoReply)] {
+            let done = done(&SELL, place().number, &result, sent_before, &|_, _| None);
+            assert_eq!(done, Done::Written { written: expected, before: None, after: None });
+        }
+    }
+
+    #[test]
+    fn another_meter_is_told_by_its_number_and_was_not_written() {
+        let other = seen(202_611_000_999, 7);
+        let read = Task::Read { class: Class::Money };
+        assert_eq!(there(&read, &Done::Read(Some(other.clone())), false), Done::Read(Some(unmeasured(&other))));
+        let sold = Done::Written { written: Written::NotTransmitted, before: Some(other), after: None };
+        assert_eq!(there(&SELL, &sold, false), Done::unwritten());
+    }
+}

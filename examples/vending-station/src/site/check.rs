@@ -17,6 +17,8 @@ pub const METERS_PER_BUS: usize = 32;
 pub const UNIT_MAX: u8 = 247;
 /// Baud rates of the meters.
 pub const BAUDS: [u32; 6] = [1200, 2400, 4800, 9600, 19200, 38400];
+/// The most lines of one collector: a message names the line in a byte.
+pub const LINES_PER_COLLECTOR: usize = 256;
 /// The longest code.
 pub const CODE_CHARS_MAX: usize = 32;
 /// The longest path of a key file.
@@ -116,6 +118,18 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
         let baud = reader.choice("baud", &words);
         Some(Line { code, gateway: gateway?, baud: baud? })
     });
+    for collector in &collectors {
+        let own = |bus: &&Line| {
+            gateways.iter().any(|g| g.code == bus.gateway && g.collector.as_ref() == Some(&collector.code))
+        };
+        let count = buses.iter().filter(own).count();
+        if count > LINES_PER_COLLECTOR {
+            complaints.push(Complaint {
+                place: collector_codes.0[&collector.code].clone(),
+                reason: format!("collector `{}` has {count} buses, at most {LINES_PER_COLLECTOR}", collector.code),
+            });
+        }
+    }
     let mut tariff_codes = Codes::default();
     let tariffs = tariffs(raw, rows("tariff"), &mut tariff_codes, complaints);
     let mut tenant_codes = Codes::default();
