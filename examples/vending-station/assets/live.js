@@ -35,6 +35,9 @@ async function refresh() {
     live.shops.forEach(paint);
     put(document.getElementById("clock"), live.local_time);
     for (const [name, value] of Object.entries(live.counts)) put(document.getElementById(`count-${name}`), String(value));
+    for (const collector of live.collectors) {
+      put(document.getElementById(`collector-${collector.code}`), collector.online ? words.online : `${words.lost_since} ${collector.since_local}`);
+    }
     gone.hidden = true;
   } catch {
     gone.hidden = false;

@@ -35,6 +35,16 @@ impl WorldClock {
         self.utc_ms().div_euclid(1000)
     }
 
+    /// World time when this clock was started, in seconds since 1970 UTC.
+    pub fn started_utc_s(&self) -> i64 {
+        self.origin_utc_ms.div_euclid(1000)
+    }
+
+    /// World milliseconds since 1970 UTC when this clock was started.
+    pub fn started_utc_ms(&self) -> i64 {
+        self.origin_utc_ms
+    }
+
     /// World seconds that pass in a real second.
     pub fn speed(&self) -> u32 {
         self.speed

@@ -10,6 +10,8 @@ pub mod demo;
 mod fleet;
 pub mod local_time;
 pub mod pricing;
+pub mod sealed;
+pub mod serve;
 pub mod site;
 pub mod station;
 pub mod store;

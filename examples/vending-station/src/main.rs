@@ -1,11 +1,13 @@
 //! `vending-station`: collection and vending for prepaid electricity meters.
 
 use clap::{Args, Parser, Subcommand};
+use meter_protocol::seal::SuitePolicy;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use vending_station::{
     clock::WorldClock,
     demo::{self, DemoOptions},
-    site,
+    sealed::{collector::Collector, keys},
+    serve, site,
     store::{self, Place, Store, backup},
 };
 
@@ -21,6 +23,24 @@ struct Cli {
 enum Command {
     /// A virtual mall and the station that looks after it, in one process.
     Demo(DemoArgs),
+    /// An area collector: runs its lines and speaks to the station over the sealed link.
+    Collect {
+        /// Its settings.
+        file: PathBuf,
+        /// `host:port` of the station, instead of the one in the settings.
+        #[arg(long)]
+        station: Option<String>,
+    },
+    /// The station of an imported site.
+    Serve(ServeArgs),
+    /// Make a key file for a collector, readable by its owner alone.
+    Key {
+        /// The file; it must not exist.
+        file: PathBuf,
+        /// The collector's number, which no other collector of the station has.
+        #[arg(long)]
+        peer: u64,
+    },
     /// Load buildings, gateways, buses, meters, tenants and tariffs from a TOML file or a folder of CSV files.
     Import {
         /// The file or folder.
@@ -88,6 +108,31 @@ struct DemoArgs {
     /// Write the final report as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Where collectors of the site come in.
+    #[arg(long)]
+    collectors: Option<SocketAddr>,
+    /// Run collectors as processes of their own; a site without one gets one for half of its gateways.
+    #[arg(long)]
+    collect: bool,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// The station's store: a file, or postgres://USER@HOST:PORT/NAME.
+    #[arg(long, default_value = "station.sqlite")]
+    db: Place,
+    /// Address of the page; loopback only, for it has no login.
+    #[arg(long, default_value = "127.0.0.1:8080", value_parser = parse_loopback)]
+    listen: SocketAddr,
+    /// Where the site's collectors come in.
+    #[arg(long)]
+    collectors: Option<SocketAddr>,
+    /// Folder of the key files that the site names.
+    #[arg(long, default_value = "keys")]
+    keys: PathBuf,
+    /// Collectors with 3DES keys are refused from this day on, such as 2027-06-30 (00:00 UTC).
+    #[arg(long, value_parser = parse_day)]
+    refuse_3des_from: Option<i64>,
 }
 
 fn main() -> ExitCode {
@@ -106,6 +151,18 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Demo(args) => demonstrate(args).await,
+            Command::Collect { file, station } => collect(file, station).await,
+            Command::Serve(ServeArgs { db, listen, collectors, keys, refuse_3des_from }) => {
+                let policy = refuse_3des_from.map_or_else(SuitePolicy::any, SuitePolicy::refuse_tdes_from);
+                match serve::run(db, listen, collectors, keys, policy).await {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => fail(&error),
+                }
+            }
+            Command::Key { file, peer } => match keys::create(&file, peer) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error),
+            },
             Command::Import { file, db, check } => import(file, db, check).await,
             Command::Backup { file, db } => match backup::backup(&db, &file).await {
                 Ok(copied) => say(format_args!("{} rows of {db} are in {}", copied.rows, file.display())),
@@ -134,10 +191,23 @@ async fn demonstrate(args: DemoArgs) -> ExitCode {
         duration: args.duration,
         seed: args.seed,
         report: args.report,
+        collectors: args.collectors,
+        collect: args.collect,
     };
     match demo::run(options).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn collect(file: PathBuf, station: Option<String>) -> ExitCode {
+    let collector = match Collector::start(&file, station).await {
+        Ok(collector) => collector,
+        Err(error) => return fail(&error),
+    };
+    match collector.run().await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }
@@ -223,6 +293,13 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let count: u64 = digits.parse().map_err(|_| format!("`{text}` is no duration; expected such as 60s"))?;
     count.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| format!("`{text}` is too long"))
+}
+
+/// The first second of a day, UTC.
+fn parse_day(text: &str) -> Result<i64, String> {
+    let day: chrono::NaiveDate =
+        text.parse().map_err(|_| format!("`{text}` is no day; expected such as 2027-06-30"))?;
+    Ok(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
 }
 
 fn parse_loopback(text: &str) -> Result<SocketAddr, String> {

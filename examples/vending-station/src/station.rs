@@ -5,18 +5,29 @@ use crate::{
     clock::WorldClock,
     collect::{
         commission::Wanted,
-        line::{AccountSetup, Line, LineSetup, MeterSetup, Mode, Shared},
+        desk::{self, AccountSetup, Desk, DeskSetup, MeterSetup, Mode, OrderIds},
+        line::{self, Line, LineSetup},
         patience::Patience,
+        setup,
     },
     pricing::{Pricing, PricingError},
+    sealed::{
+        door::{Door, RemoteLine},
+        gate::{Gate, GateError},
+        peer::PeerLine,
+    },
     site::{
         Site,
         model::{self, EqualCount, Purse},
     },
-    store::{Store, StoreError, books::Books, site as stored_site},
+    store::{
+        Store, StoreError,
+        books::{Books, State},
+        read, site as stored_site,
+    },
     totals::Totals,
 };
-use meter_protocol::acrel::{EqualCountRule as MeterRule, Model, PriceDecimals, Profile, RateCodes};
+use meter_protocol::acrel::Model;
 use prepay_core::{
     account::{MeterTerms, Terms},
     credit::Levels,
@@ -27,7 +38,7 @@ use prepay_core::{
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
-    sync::{RwLock, watch},
+    sync::{RwLock, mpsc, watch},
     task::JoinSet,
 };
 
@@ -50,6 +61,15 @@ pub enum StationError {
     /// A tariff.
     #[error(transparent)]
     Pricing(#[from] PricingError),
+    /// The lines.
+    #[error(transparent)]
+    Lines(#[from] setup::SetupError),
+    /// The keys of the collectors.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// Nobody can come in.
+    #[error("the site has lines behind collectors; say where the station takes their connections")]
+    NoDoor,
     /// A value of the site that the core refuses.
     #[error("{what}: {reason}")]
     Setup {
@@ -87,8 +107,10 @@ pub struct Station {
     pub patience: Patience,
     /// Whether sales are taken. Held for reading while one is booked.
     pub till: RwLock<bool>,
+    /// The collectors.
+    pub gate: Gate,
     mode: watch::Sender<Mode>,
-    lines: tokio::sync::Mutex<JoinSet<()>>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 impl Station {
@@ -96,7 +118,12 @@ impl Station {
     ///
     /// # Errors
     /// [`StationError`]; nothing runs then.
-    pub async fn start(store: Store, clock: WorldClock, paced: bool) -> Result<Arc<Self>, StationError> {
+    pub async fn start(
+        store: Store,
+        clock: WorldClock,
+        paced: bool,
+        door: Option<Door>,
+    ) -> Result<Arc<Self>, StationError> {
         let store = Arc::new(store);
         let site = stored_site::load(&store).await?.ok_or(StationError::NoSite)?;
         let accounts: HashMap<String, i64> = stored_site::account_ids(&store).await?.into_iter().collect();
@@ -107,40 +134,39 @@ impl Station {
         let books = Books::start(store.clone(), clock, currency, pricing.clone()).await?;
         let patience = Patience::new(clock, paced);
         let totals = Arc::new(Totals::default());
-        let shared = Shared {
-            books: books.clone(),
-            clock,
-            patience,
-            profile: profile(settings),
-            utc_offset_min: settings.utc_offset_min,
-            totals: totals.clone(),
-        };
+        let shared = line::Shared { clock, patience, spectacles: setup::spectacles(settings), totals: totals.clone() };
         let opened = books.look().await.map_err(|error| StationError::setup("books", error))?;
         let (mode, modes) = watch::channel(Mode::Run);
-        let mut lines = JoinSet::new();
-        for (number, bus) in (0_u32..).zip(&site.buses) {
-            let gateway = site.gateways.iter().find(|gateway| gateway.code == bus.gateway);
-            let gateway = gateway.ok_or_else(|| StationError::setup(&bus.code, "its gateway is missing"))?;
-            let mut meters = Vec::new();
-            for meter in site.meters.iter().filter(|meter| meter.bus == bus.code) {
-                let number = meter_number(meter)?;
-                let account = match &meter.tenant {
-                    None => None,
-                    Some(code) => {
-                        let id = accounts.get(code).copied().unwrap_or_default();
-                        let id = AccountId(id.unsigned_abs());
-                        let open = opened.accounts.get(&id).is_some_and(|account| account.terms().is_some());
-                        Some(account_setup(&site, meter, code, id, open, currency, &pricing, patience, clock.utc_s())?)
-                    }
-                };
-                meters.push(MeterSetup { number, unit: meter.unit, account });
+        let desks = desk::Shared { books: books.clone(), clock, patience, spectacles: setup::spectacles(settings) };
+        let ids = OrderIds::default();
+        let mut tasks = JoinSet::new();
+        let mut remote: HashMap<String, Vec<RemoteLine>> = HashMap::new();
+        for (collector, line) in setup::lines(&site)? {
+            let meters = Self::seats(&site, &line, &accounts, &opened, currency, &pricing, patience, clock.utc_s())?;
+            let desk = DeskSetup { code: line.code.clone(), meters };
+            let (reports, for_desk) = mpsc::channel(line::REPORTS);
+            if let Some(collector) = collector {
+                let line = PeerLine { setup: line, reports };
+                remote.entry(collector.into()).or_default().push(RemoteLine { line, for_desk, desk });
+                continue;
             }
-            let setup =
-                LineSetup { code: bus.code.clone(), number, address: gateway.address.clone(), baud: bus.baud, meters };
-            let line = Line::new(setup, shared.clone(), modes.clone())
-                .map_err(|error| StationError::setup(&bus.code, error))?;
-            lines.spawn(line.run());
+            let (orders, for_line) = line::orders(line.meters.len());
+            let code = line.code.clone();
+            let line =
+                Line::new(line, shared.clone(), for_line, reports).map_err(|error| StationError::setup(code, error))?;
+            tasks.spawn(line.run());
+            tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
         }
+        let gate = match door {
+            None if remote.is_empty() => Gate::default(),
+            None => return Err(StationError::NoDoor),
+            Some(door) => {
+                let newest = newest(&store).await?;
+                door.open(&site.collectors, remote, &newest, &shared, |desk, orders, for_desk| {
+                    tasks.spawn(Desk::new(desk, desks.clone(), ids.clone(), orders, for_desk, modes.clone()).run());
+                })?
+            }
+        };
         Ok(Arc::new(Self {
             store,
             books,
@@ -152,8 +178,37 @@ impl Station {
             patience,
             till: RwLock::new(true),
             mode,
-            lines: tokio::sync::Mutex::new(lines),
+            gate,
+            tasks: tokio::sync::Mutex::new(tasks),
         }))
+    }
+
+    /// The meters of a line with what their accounts need.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the setup, and there is one caller")]
+    fn seats(
+        site: &Site,
+        line: &LineSetup,
+        accounts: &HashMap<String, i64>,
+        opened: &State,
+        currency: Currency,
+        pricing: &Pricing,
+        patience: Patience,
+        now_utc_s: i64,
+    ) -> Result<Vec<MeterSetup>, StationError> {
+        let mut seats = Vec::new();
+        for meter in site.meters.iter().filter(|meter| meter.bus == line.code) {
+            let account = match &meter.tenant {
+                None => None,
+                Some(code) => {
+                    let id = accounts.get(code).copied().unwrap_or_default();
+                    let id = AccountId(id.unsigned_abs());
+                    let open = opened.accounts.get(&id).is_some_and(|account| account.terms().is_some());
+                    Some(account_setup(site, meter, code, id, open, currency, pricing, patience, now_utc_s)?)
+                }
+            };
+            seats.push(MeterSetup { number: setup::meter_number(meter)?, account });
+        }
+        Ok(seats)
     }
 
     /// How to show things now.
@@ -166,17 +221,16 @@ impl Station {
         }
     }
 
-    /// No new sales and no new polls; what is open goes on. Returns when the last sale under way is booked.
+    /// No new sales; what is open goes on. Returns when the last sale under way is booked.
     pub async fn drain(&self) {
         *self.till.write().await = false;
-        self.mode.send_replace(Mode::Drain);
     }
 
     /// Takes a closing reading of every meter, ends the lines and waits until all is stored.
     pub async fn close(&self) {
         self.mode.send_replace(Mode::Close);
-        let mut lines = self.lines.lock().await;
-        while let Some(ended) = lines.join_next().await {
+        let mut tasks = self.tasks.lock().await;
+        while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a line ended badly");
             }
@@ -185,23 +239,14 @@ impl Station {
     }
 }
 
-/// What the site says that its bench tests have settled.
-fn profile(settings: &model::Settings) -> Profile {
-    let mut profile = Profile::unsettled();
-    profile.price_decimals = settings.price_places.and_then(PriceDecimals::new);
-    profile.rate_codes =
-        settings.rate_codes_from_one.map(|from_one| if from_one { RateCodes::FromOne } else { RateCodes::FromZero });
-    profile.equal_count = settings.equal_count.map(|rule| match rule {
-        EqualCount::Acknowledged => MeterRule::Acknowledges,
-        EqualCount::Refused => MeterRule::Refuses,
-        EqualCount::Adds => MeterRule::AddsAgain,
+/// When the last stored reading of each meter was taken.
+async fn newest(store: &Store) -> Result<HashMap<MeterNumber, i64>, StationError> {
+    let rows = read::meters(store).await?;
+    let newest = rows.iter().filter_map(|row| {
+        let number = MeterNumber::new(row.number.parse().ok()?).ok()?;
+        Some((number, row.latest.as_ref()?.read_utc_s))
     });
-    profile
-}
-
-fn meter_number(meter: &model::Meter) -> Result<MeterNumber, StationError> {
-    let number = meter.number.parse().map_err(|error| StationError::setup(&meter.number, error))?;
-    MeterNumber::new(number).map_err(|error| StationError::setup(&meter.number, error))
+    Ok(newest.collect())
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is one fact of the setup, and there is one caller")]
@@ -219,7 +264,7 @@ fn account_setup(
     let refuse = |error: &dyn std::fmt::Display| StationError::setup(format!("tenant `{code}`"), error);
     let tenant = site.tenant(code).ok_or_else(|| refuse(&"it is missing"))?;
     let in_meter = tenant.purse == Purse::Meter;
-    let alarm = |minor: i64| u32::try_from(minor).map_err(|_| refuse(&format!("alarm level {minor} fits no register")));
+    let wanted = wanted(site, meter, tenant, pricing, now_utc_s)?;
     let levels = Levels::new(
         Money::from_minor(tenant.alarm_1_minor),
         Money::from_minor(tenant.alarm_2_minor),
@@ -228,9 +273,7 @@ fn account_setup(
     )
     .map_err(|error| refuse(&error))?;
     let purse = if in_meter { prepay_core::account::Purse::InMeter } else { prepay_core::account::Purse::AtStation };
-    let number = meter_number(meter)?;
-    pricing.suits(tenant, &site.settings)?;
-    let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter, now_utc_s)?;
+    let number = wanted.number;
     let mut meter_terms =
         MeterTerms::new(number, RegisterLimits::six_digits((meter.peak_w / 1000 + 1).saturating_mul(LOAD_MARGIN)));
     meter_terms.tolerance = Money::from_minor(SALE_TOLERANCE_MINOR);
@@ -243,17 +286,7 @@ fn account_setup(
     Ok(AccountSetup {
         id,
         open,
-        wanted: Wanted {
-            number,
-            model: match meter.model {
-                model::Model::Dtsy1352 => Model::Dtsy1352,
-                model::Model::Ddsy1352 => Model::Ddsy1352,
-            },
-            prepaid: in_meter,
-            alarms_minor: [alarm(tenant.alarm_1_minor)?, alarm(tenant.alarm_2_minor)?],
-            prices: on_meter.prices,
-            day: on_meter.day,
-        },
+        wanted,
         terms: Terms {
             max_sale: Some(Money::from_minor(site.settings.max_sale_minor)),
             max_stored: Some(Money::from_minor(site.settings.max_stored_minor)),
@@ -264,5 +297,34 @@ fn account_setup(
         },
         meter_terms,
         station_credit: Money::from_minor(tenant.opening_minor),
+    })
+}
+
+/// What a meter of this tenant has to be and to hold.
+///
+/// # Errors
+/// [`StationError`] for what no meter can hold.
+pub fn wanted(
+    site: &Site,
+    meter: &model::Meter,
+    tenant: &model::Tenant,
+    pricing: &Pricing,
+    now_utc_s: i64,
+) -> Result<Wanted, StationError> {
+    let refuse = |error: &dyn std::fmt::Display| StationError::setup(format!("tenant `{}`", tenant.code), error);
+    let alarm = |minor: i64| u32::try_from(minor).map_err(|_| refuse(&format!("alarm level {minor} fits no register")));
+    let in_meter = tenant.purse == Purse::Meter;
+    pricing.suits(tenant, &site.settings)?;
+    let on_meter = pricing.on_meter(&tenant.tariff, site.settings.price_places, in_meter, now_utc_s)?;
+    Ok(Wanted {
+        number: setup::meter_number(meter)?,
+        model: match meter.model {
+            model::Model::Dtsy1352 => Model::Dtsy1352,
+            model::Model::Ddsy1352 => Model::Ddsy1352,
+        },
+        prepaid: in_meter,
+        alarms_minor: [alarm(tenant.alarm_1_minor)?, alarm(tenant.alarm_2_minor)?],
+        prices: on_meter.prices,
+        day: on_meter.day,
     })
 }

@@ -20,7 +20,7 @@ use axum::{
 use problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
-use views::{AccountView, MeterView, SaleView, TileView};
+use views::{AccountView, CollectorView, MeterView, SaleView, TileView};
 
 /// The longest request body, bytes.
 pub const BODY_BYTES_MAX: usize = 4096;
@@ -97,7 +97,7 @@ async fn page(
     let lang = console::Lang::choose(query.lang.as_deref(), accepted);
     let rows = read::meters(&station.store).await?;
     let counts = counts(&station, &rows, read::sales_count(&station.store).await?);
-    console::page(&station.site, &rows, &counts, lang, station.scale())
+    console::page(&station.site, &rows, &counts, &collectors(&station), lang, station.scale())
         .map(Html)
         .map_err(|error| Problem::store(&error))
 }
@@ -126,10 +126,15 @@ fn counts(station: &Station, rows: &[read::MeterRow], sales: i64) -> Counts {
     ])
 }
 
+fn collectors(station: &Station) -> Vec<CollectorView> {
+    station.gate.states().into_iter().map(|state| CollectorView::new(state, station.scale())).collect()
+}
+
 #[derive(Debug, Serialize)]
 struct Live {
     local_time: String,
     counts: Counts,
+    collectors: Vec<CollectorView>,
     shops: Vec<TileView>,
 }
 
@@ -139,6 +144,7 @@ async fn live(State(station): State<Arc<Station>>) -> Result<Json<Live>, Problem
     Ok(Json(Live {
         local_time: crate::local_time::stamp(scale.now_utc_s, scale.utc_offset_min),
         counts: counts(&station, &rows, read::sales_count(&station.store).await?),
+        collectors: collectors(&station),
         shops: rows.iter().filter_map(|row| TileView::new(row, scale)).collect(),
     }))
 }

@@ -3,6 +3,7 @@
 use crate::{
     amount::{centi, milli, minor},
     local_time,
+    sealed::gate::CollectorState,
     store::read::{EventRow, MeterRow, SaleRow},
 };
 use serde::Serialize;
@@ -108,6 +109,31 @@ impl TileView {
             power_kw: row.latest.as_ref().map_or_else(|| "–".to_owned(), |latest| milli(latest.power_w)),
             age_s: row.age_s(scale.now_utc_s),
         })
+    }
+}
+
+/// A collector.
+#[derive(Debug, Serialize)]
+pub struct CollectorView {
+    /// Its code.
+    pub code: String,
+    /// There is a session with it.
+    pub online: bool,
+    /// Since when it is so.
+    pub since_local: String,
+    /// Sessions since the station started.
+    pub sessions: u64,
+    /// Readings that it had kept back when its session began.
+    pub backlog: u32,
+    /// Orders that wait for it.
+    pub open_orders: usize,
+}
+
+impl CollectorView {
+    /// Shows a collector.
+    pub fn new(state: CollectorState, scale: Scale) -> Self {
+        let CollectorState { code, online, since_utc_s, sessions, backlog, open_orders } = state;
+        Self { code, online, since_local: scale.local(since_utc_s), sessions, backlog, open_orders }
     }
 }
 

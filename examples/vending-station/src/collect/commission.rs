@@ -4,23 +4,25 @@
 use crate::local_time;
 use chrono::{Datelike, Timelike};
 use meter_protocol::{
-    acrel::{
-        Clock, DayTable, DayTableNumber, ForceMode, MicroPrices, Model, PrepayBlock, Profile, Realtime, Settings, Slot,
-    },
-    client::tokio::{Client, MeterError, TransactError},
+    acrel::{Clock, DayTable, DayTableNumber, ForceMode, MicroPrices, Model, PrepayBlock, Profile, Settings, Slot},
+    client::tokio::{Client, MeterError, ReplyBuffer, TransactError},
+    wire::Registers,
 };
 use prepay_core::{
     id::MeterNumber,
     reading::{Rates, TooManyRates},
     settlement::MeterPrices,
 };
+use std::sync::Arc;
 use tokio::net::TcpStream;
 
 /// A clock that is further off than this is set.
 const CLOCK_DRIFT_MAX_S: i64 = 30;
+/// The prepay block: its first register and how many it has.
+pub const PREPAY: (u16, u16) = (0x0400, 25);
 
 /// What a meter has to be and to hold before money goes into it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
     /// Its number.
     pub number: MeterNumber,
@@ -34,15 +36,6 @@ pub struct Wanted {
     pub prices: Option<MicroPrices>,
     /// When which rate applies, where the meter has to count by rate.
     pub day: Option<Vec<Slot>>,
-}
-
-/// A meter that is ready.
-#[derive(Debug, Clone)]
-pub struct Commissioned {
-    /// What it shows.
-    pub block: Realtime,
-    /// Its prices as read back, if the scale of its registers is settled.
-    pub prices: Option<MeterPrices>,
 }
 
 /// Why a meter is not ready.
@@ -85,7 +78,7 @@ impl From<TransactError> for CommissionError {
     }
 }
 
-/// Makes one meter ready.
+/// Makes one meter ready and returns its prepay block as read back.
 ///
 /// # Errors
 /// [`CommissionError`]; the meter is then tried again later, from the start.
@@ -96,7 +89,7 @@ pub async fn commission(
     profile: &Profile,
     now_utc_s: i64,
     utc_offset_min: i32,
-) -> Result<Commissioned, CommissionError> {
+) -> Result<Arc<[u8]>, CommissionError> {
     let model = client.confirm_model(unit).await?;
     if model.value() != wanted.model {
         return Err(CommissionError::OtherModel { wanted: wanted.model, shown: model.value() });
@@ -118,22 +111,20 @@ pub async fn commission(
             }
         }
     }
-    let mut prepay = client.read_prepay(unit).await?;
-    if !holds(&prepay, wanted, profile)? {
+    if !holds(&client.read_prepay(unit).await?, wanted, profile)? {
         client.write_settings(unit, &settings(wanted, profile)?).await?;
-        prepay = client.read_prepay(unit).await?;
-        if !holds(&prepay, wanted, profile)? {
-            return Err(CommissionError::NotTaken { setting: "a setting of the prepaid function" });
-        }
     }
+    let (address, count) = PREPAY;
+    let mut buffer = ReplyBuffer::new();
+    let prepay: Arc<[u8]> = client.read_registers(unit, address, count, &mut buffer).await?.bytes().into();
+    confirmed(&prepay, wanted, profile)?;
     if client.read_force(unit).await?.mode() != Some(ForceMode::Prepaid) {
         client.write_force(unit, ForceMode::Prepaid).await?;
         if client.read_force(unit).await?.mode() != Some(ForceMode::Prepaid) {
             return Err(CommissionError::NotTaken { setting: "the force mode" });
         }
     }
-    let block = client.read_realtime(unit).await?;
-    Ok(Commissioned { block, prices: confirmed(&prepay, profile)? })
+    Ok(prepay)
 }
 
 fn settings(wanted: &Wanted, profile: &Profile) -> Result<Settings, MeterError> {
@@ -168,7 +159,17 @@ fn holds(shown: &PrepayBlock, wanted: &Wanted, profile: &Profile) -> Result<bool
     Ok(prices && alarms && shown.overdraft_minor == 0)
 }
 
-fn confirmed(prepay: &PrepayBlock, profile: &Profile) -> Result<Option<MeterPrices>, TooManyRates> {
+/// The prices of a meter whose prepay block holds what is wanted, if the scale of its registers is settled.
+///
+/// # Errors
+/// [`CommissionError::NotTaken`] for a block that does not hold it; those of a block that is none.
+pub fn confirmed(registers: &[u8], wanted: &Wanted, profile: &Profile) -> Result<Option<MeterPrices>, CommissionError> {
+    let unclear = CommissionError::NotTaken { setting: "a setting of the prepaid function" };
+    let Ok(registers) = Registers::holding(PREPAY.0, registers) else { return Err(unclear) };
+    let prepay = PrepayBlock::from_registers(&registers).map_err(MeterError::from)?;
+    if !holds(&prepay, wanted, profile)? {
+        return Err(unclear);
+    }
     let Some(decimals) = profile.price_decimals else { return Ok(None) };
     let prices = &prepay.prices;
     let raw = [prices.spike_raw, prices.peak_raw, prices.flat_raw, prices.valley_raw].map(u64::from);

@@ -1,21 +1,25 @@
 //! From a realtime block to a reading of the core: units change here and nowhere else.
 
-use crate::{local_time, store::books::Poll};
+use crate::local_time;
 use meter_protocol::{
     acrel::{
-        Line, Profile, Realtime, Unsettled,
+        BlockError, Line, Profile, Realtime, RealtimeLayout, Unsettled,
         fields::{clock_four_rate, realtime},
     },
     plan::{self, Limits, LineTiming, PlanError, Read, Scratch},
     session::LineConfig,
+    wire::Registers,
 };
 use prepay_core::{
-    id::{AccountId, MeterNumber},
+    id::MeterNumber,
     money::Money,
-    reading::{Force, MeterFlags, MeterReading, Rates, Registers, TooManyRates},
+    reading::{Force, MeterFlags, MeterReading, Rates, Registers as Energies, TooManyRates},
     time::Now,
 };
+use std::sync::Arc;
 
+/// What most lines run at.
+pub const USUAL_BAUD: u32 = 9600;
 /// How long a meter takes to begin a reply, for weighing reads against each other.
 const TURNAROUND_US: u32 = 35_000;
 
@@ -52,6 +56,17 @@ pub fn status_read(line: &LineConfig, profile: &Profile) -> Result<Read, StatusR
 /// A block that can't be billed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadingError {
+    /// The registers are no status.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// Other registers than those of a status.
+    #[error("{registers} registers from {address:04X}H are no status")]
+    NoStatus {
+        /// The first one.
+        address: u16,
+        /// How many.
+        registers: usize,
+    },
     /// The ratios are not 1 and nobody has settled what the registers count.
     #[error(transparent)]
     Unsettled(#[from] Unsettled),
@@ -64,12 +79,7 @@ pub enum ReadingError {
 ///
 /// # Errors
 /// [`ReadingError::Unsettled`] for a meter with transformer ratios on a site where the bench test was not made.
-pub fn reading(
-    block: &Realtime,
-    meter: MeterNumber,
-    profile: &Profile,
-    taken: Now,
-) -> Result<MeterReading, ReadingError> {
+fn reading(block: &Realtime, meter: MeterNumber, profile: &Profile, taken: Now) -> Result<MeterReading, ReadingError> {
     let factor = u64::from(block.energy_factor(profile)?);
     let energy = &block.energy;
     // A register has 32 bits and the factor another 32: the product fits.
@@ -81,7 +91,7 @@ pub fn reading(
         meter,
         purchase_count: block.purchase_count,
         balance: Money::from_minor(block.remaining_minor.into()),
-        energy: Registers { total_centi_kwh: scaled(energy.total_centikwh), rates: Rates::new(&rates)? },
+        energy: Energies { total_centi_kwh: scaled(energy.total_centikwh), rates: Rates::new(&rates)? },
         relay_closed: block.status_1.relay_closed(),
         force: match (block.status_1.forced(), block.status_1.forced_closed(Line::L1)) {
             (false, _) => Force::Automatic,
@@ -100,22 +110,51 @@ pub fn reading(
     })
 }
 
-/// A poll to be stored.
-pub fn poll(
-    block: &Realtime,
-    reading: MeterReading,
-    account: Option<AccountId>,
-    settle: bool,
-    utc_offset_min: i32,
-) -> Poll {
-    Poll {
-        account,
-        power_w: block.active_power_total_w.into(),
-        voltage_dv: block.voltage_decivolt[0].into(),
-        status: [block.status_1.0, block.status_2.0],
-        clock_drift_s: clock_drift_s(block, reading.taken.utc_s, utc_offset_min),
-        reading,
-        settle,
+/// What one status of a meter shows: the registers as they came, what the core counts with, and what the pages show besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The reading.
+    pub reading: MeterReading,
+    /// Active power, W.
+    pub power_w: i64,
+    /// Voltage of the first line, 0.1 V.
+    pub voltage_dv: i64,
+    /// Status words.
+    pub status: [u16; 2],
+    /// The meter's clock less ours, if it could be read.
+    pub clock_drift_s: Option<i64>,
+    /// The registers as they came, from the first one of a status on.
+    pub registers: Arc<[u8]>,
+    /// How long the meter took to answer, milliseconds; 0 where nobody measured it.
+    pub response_ms: u16,
+}
+
+/// How the meters of a site are read.
+#[derive(Debug, Clone)]
+pub struct Spectacles {
+    /// What the bench tests have settled.
+    pub profile: Profile,
+    /// Local time minus UTC, minutes.
+    pub utc_offset_min: i32,
+}
+
+impl Spectacles {
+    /// Reads the registers of a status, which the meter `meter` showed at `taken`.
+    ///
+    /// # Errors
+    /// [`ReadingError`] for registers that are no status, or can't be billed.
+    pub fn read(&self, registers: &Registers<'_>, meter: MeterNumber, taken: Now) -> Result<Shown, ReadingError> {
+        let block = Realtime::from_registers(RealtimeLayout::FourRate, registers)?;
+        let reading = reading(&block, meter, &self.profile, taken)?;
+        Ok(Shown {
+            power_w: block.active_power_total_w.into(),
+            voltage_dv: block.voltage_decivolt[0].into(),
+            status: [block.status_1.0, block.status_2.0],
+            clock_drift_s: clock_drift_s(&block, taken.utc_s, self.utc_offset_min),
+            registers: registers.bytes().into(),
+            response_ms: 0,
+            reading,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ pub mod words;
 use crate::{
     api::{
         Counts,
-        views::{Scale, TileView},
+        views::{CollectorView, Scale, TileView},
     },
     site::Site,
     store::read::MeterRow,
@@ -62,6 +62,7 @@ struct Page<'a> {
     words: PageWords,
     words_json: String,
     counts: Vec<Count>,
+    collectors: Vec<Fact<'a>>,
     legend: Vec<Legend>,
     buildings: Vec<Building<'a>>,
 }
@@ -70,6 +71,12 @@ struct Count {
     name: &'static str,
     label: &'static str,
     value: i64,
+}
+
+/// A collector and how it is.
+struct Fact<'a> {
+    code: &'a str,
+    text: String,
 }
 
 struct Legend {
@@ -110,6 +117,7 @@ pub fn page(
     site: &Site,
     rows: &[MeterRow],
     counts: &Counts,
+    collectors: &[CollectorView],
     lang: Lang,
     scale: Scale,
 ) -> Result<String, askama::Error> {
@@ -127,10 +135,20 @@ pub fn page(
         words: PageWords::of(lang),
         words_json: ScriptWords::of(lang, EVENTS).json(),
         counts: counts.collect(),
+        collectors: collectors.iter().map(|collector| fact(collector, lang)).collect(),
         legend: legend.map(|state| Legend { code: state.0, glyph: state.1, word: pick(state.2, state.3) }).collect(),
         buildings: buildings(site, rows, lang, scale),
     }
     .render()
+}
+
+fn fact(collector: &CollectorView, lang: Lang) -> Fact<'_> {
+    let text = if collector.online {
+        words::online(lang).to_owned()
+    } else {
+        format!("{} {}", words::lost_since(lang), collector.since_local)
+    };
+    Fact { code: &collector.code, text }
 }
 
 fn buildings<'a>(site: &'a Site, rows: &'a [MeterRow], lang: Lang, scale: Scale) -> Vec<Building<'a>> {

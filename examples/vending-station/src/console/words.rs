@@ -70,6 +70,8 @@ pub struct PageWords {
     pub sales: &'static str,
     /// Recent events.
     pub events: &'static str,
+    /// A collector.
+    pub collector: &'static str,
 }
 
 impl PageWords {
@@ -97,6 +99,7 @@ impl PageWords {
             last_contact: pick("Last contact", "最近通信"),
             sales: pick("Recent sales", "最近售电"),
             events: pick("Recent events", "最近事件"),
+            collector: pick("Collector", "集中器"),
         }
     }
 }
@@ -159,6 +162,16 @@ pub fn name<'a>(lang: Lang, states: &[State], code: &'a str) -> &'a str {
     states.iter().find(|state| state.0 == code).map_or(code, |state| lang.pick(state.2, state.3))
 }
 
+/// A collector that has a session.
+pub fn online(lang: Lang) -> &'static str {
+    lang.pick("online", "在线")
+}
+
+/// A collector that has none, before the time.
+pub fn lost_since(lang: Lang) -> &'static str {
+    lang.pick("lost contact since", "失联，自")
+}
+
 /// What the page's script needs.
 #[derive(Debug, Serialize)]
 pub struct ScriptWords {
@@ -173,6 +186,8 @@ pub struct ScriptWords {
     refused: &'static str,
     no_answer: &'static str,
     booked: &'static str,
+    online: &'static str,
+    lost_since: &'static str,
 }
 
 impl ScriptWords {
@@ -197,6 +212,8 @@ impl ScriptWords {
                 "booked, its state can't be read now. Do not sell again; number",
                 "已记账，暂时无法读取状态，请勿重复售电；编号",
             ),
+            online: online(lang),
+            lost_since: lost_since(lang),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Station and fleet meet only on the wire and share only time. Each has its own file in the demonstration's folder.
 
 pub mod audit;
+mod collectors;
 mod customers;
 pub mod report;
 
@@ -11,6 +12,7 @@ use crate::{
     collect::patience::Patience,
     fleet::{BusPlan, Fleet, FleetError, FleetHandle, FleetOptions, FleetPlan, MeterPlan, Trade},
     pricing::{Pricing, PricingError},
+    sealed::keys::KeysError,
     site::{
         self, Complaint, Site,
         model::{self, Purse},
@@ -71,6 +73,10 @@ pub struct DemoOptions {
     pub seed: u64,
     /// Write the report as JSON here too.
     pub report: Option<PathBuf>,
+    /// Where collectors of the site come in; any free port of this computer by default.
+    pub collectors: Option<SocketAddr>,
+    /// Run the site's collectors as processes of their own; a site without one gets one for half of its gateways.
+    pub collect: bool,
 }
 
 /// Why the demonstration could not run.
@@ -109,6 +115,12 @@ pub enum DemoError {
         /// The demonstration's folder.
         folder: PathBuf,
     },
+    /// The keys of a collector.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The site file for a collector.
+    #[error("the site file for collectors: {0}")]
+    SiteFile(String),
     /// A file or socket.
     #[error("{what}: {error}")]
     Io {
@@ -146,6 +158,9 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     }
     .map_err(DemoError::Site)?
     .site;
+    if options.collect && site.collectors.is_empty() {
+        collectors::share_out(&mut site);
+    }
     std::fs::create_dir_all(&options.folder).map_err(io(options.folder.display()))?;
     let fleet = Fleet::open(&options.folder.join("world.sqlite"), fleet_plan(&site, options.seed)?).await?;
     let place = options.db.clone().unwrap_or_else(|| Place::File(options.folder.join("station.sqlite")));
@@ -171,11 +186,19 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     if created == site.meters.len() && stored_site::any_open(&store).await? {
         return Err(DemoError::WorldLost { folder: options.folder });
     }
-    let station = Station::start(store, clock, options.paced).await?;
+    let outposts = collectors::Outposts::prepare(&site, &options, clock).await?;
+    let (door, mut outposts) = outposts.map_or((None, None), |(door, outposts)| (Some(door), Some(outposts)));
+    let station = Station::start(store, clock, options.paced, door).await?;
     let (shops, meters) = (site.tenants.len(), site.meters.len());
     let world = if created > 0 { format!("{created} of them new in the world") } else { "the world goes on".into() };
     println!("{}: {shops} shops, {meters} meters ({world})", site.settings.name);
     println!("page: http://{address}  (ends {})", ends(options.duration));
+    if let Some(outposts) = &mut outposts {
+        println!("collectors: {}", outposts.address);
+        if options.collect {
+            outposts.start()?;
+        }
+    }
     let app = api::router(station.clone());
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
     let stop = Arc::new(AtomicBool::new(false));
@@ -197,6 +220,7 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     drain(&station).await;
     station.close().await;
     server.abort();
+    drop(outposts);
     let report = audit::make(&station, fleet_counts(&fleet), began.elapsed()).await?;
     finish(&report, options.report.as_deref())?;
     station.store.close().await;
@@ -253,7 +277,7 @@ async fn watch_progress(
 }
 
 /// The first signal asks to stop in order; a second one ends the process at once, which the files survive.
-fn listen_for_signals() -> watch::Receiver<bool> {
+pub(crate) fn listen_for_signals() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         use tokio::signal::unix::{SignalKind, signal};

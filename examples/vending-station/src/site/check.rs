@@ -1,7 +1,7 @@
 //! From rows to a [`Site`]: every field parsed, every reference followed, every complaint collected.
 
 use super::{
-    model::{Building, EqualCount, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant},
+    model::{Building, Collector, EqualCount, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant},
     raw::Raw,
     row::{Complaint, Place, Reader, Row},
 };
@@ -17,8 +17,12 @@ pub const METERS_PER_BUS: usize = 32;
 pub const UNIT_MAX: u8 = 247;
 /// Baud rates of the meters.
 pub const BAUDS: [u32; 6] = [1200, 2400, 4800, 9600, 19200, 38400];
+/// The most lines of one collector: a message names the line in a byte.
+pub const LINES_PER_COLLECTOR: usize = 256;
 /// The longest code.
 pub const CODE_CHARS_MAX: usize = 32;
+/// The longest path of a key file.
+pub const PATH_CHARS_MAX: usize = 255;
 /// The longest name.
 pub const NAME_CHARS_MAX: usize = 100;
 /// The most that one sale may be where the site says nothing, in whole units of the currency.
@@ -84,12 +88,25 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
         Some(Building { code, name: reader.text("name", NAME_CHARS_MAX)? })
     });
     let mut gateway_codes = Codes::default();
-    let gateways = each(rows("gateway"), &["code", "building", "address"], complaints, |reader| {
+    let mut collector_codes = Codes::default();
+    let mut key_files = Codes::default();
+    let collectors = each(rows("collector"), &["code", "key_file"], complaints, |reader| {
+        let code = reader.text("code", CODE_CHARS_MAX)?;
+        collector_codes.add(reader, "code", &code);
+        let key_file = reader.text("key_file", PATH_CHARS_MAX)?;
+        key_files.add(reader, "key_file", &key_file);
+        Some(Collector { code, key_file })
+    });
+    let gateways = each(rows("gateway"), &["code", "building", "address", "collector"], complaints, |reader| {
         let code = reader.text("code", CODE_CHARS_MAX)?;
         gateway_codes.add(reader, "code", &code);
         let building = building_codes.refer(reader, "building");
         let address = address(reader);
-        Some(Gateway { code, building: building?, address: address? })
+        let collector = match reader.optional("collector") {
+            None => None,
+            Some(_) => Some(collector_codes.refer(reader, "collector")?),
+        };
+        Some(Gateway { code, building: building?, address: address?, collector })
     });
     let mut bus_codes = Codes::default();
     let buses = each(rows("bus"), &["code", "gateway", "baud"], complaints, |reader| {
@@ -101,6 +118,18 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
         let baud = reader.choice("baud", &words);
         Some(Line { code, gateway: gateway?, baud: baud? })
     });
+    for collector in &collectors {
+        let own = |bus: &&Line| {
+            gateways.iter().any(|g| g.code == bus.gateway && g.collector.as_ref() == Some(&collector.code))
+        };
+        let count = buses.iter().filter(own).count();
+        if count > LINES_PER_COLLECTOR {
+            complaints.push(Complaint {
+                place: collector_codes.0[&collector.code].clone(),
+                reason: format!("collector `{}` has {count} buses, at most {LINES_PER_COLLECTOR}", collector.code),
+            });
+        }
+    }
     let mut tariff_codes = Codes::default();
     let tariffs = tariffs(raw, rows("tariff"), &mut tariff_codes, complaints);
     let mut tenant_codes = Codes::default();
@@ -138,7 +167,7 @@ fn interpret(raw: &Raw, complaints: &mut Vec<Complaint>, warnings: &mut Vec<Comp
             }
         }
     }
-    Some(Site { settings: settings?, buildings, gateways, buses, tariffs, tenants, meters })
+    Some(Site { settings: settings?, buildings, collectors, gateways, buses, tariffs, tenants, meters })
 }
 
 fn each<T>(

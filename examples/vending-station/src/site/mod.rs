@@ -1,6 +1,6 @@
 //! The site file: what stands where, who rents it, what it costs.
 //!
-//! One TOML file or a folder of CSV files (`site.csv`, `building.csv`, `gateway.csv`, `bus.csv`, `tariff.csv`,
+//! One TOML file or a folder of CSV files (`site.csv`, `building.csv`, `collector.csv`, `gateway.csv`, `bus.csv`, `tariff.csv`,
 //! `tenant.csv`, `meter.csv`) with the same fields. Everything is checked before anything is stored.
 
 pub mod check;

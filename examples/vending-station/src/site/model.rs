@@ -9,6 +9,9 @@ pub struct Site {
     pub settings: Settings,
     /// Buildings in display order.
     pub buildings: Vec<Building>,
+    /// Collectors that work on gateways for the station.
+    #[serde(default)]
+    pub collectors: Vec<Collector>,
     /// Gateways with their network addresses.
     pub gateways: Vec<Gateway>,
     /// RS-485 lines.
@@ -74,6 +77,18 @@ pub struct Gateway {
     pub building: String,
     /// `host:port`.
     pub address: String,
+    /// The collector that works on it; none: the station itself.
+    #[serde(default)]
+    pub collector: Option<String>,
+}
+
+/// An area collector: a process of its own, near its gateways, that speaks to the station over the sealed link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collector {
+    /// Unique code.
+    pub code: String,
+    /// The file of its keys, in the folder of keys.
+    pub key_file: String,
 }
 
 /// One RS-485 line behind a gateway.

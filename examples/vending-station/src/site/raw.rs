@@ -16,7 +16,7 @@ use toml::{
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// The kinds of records, in the order in which they refer to each other.
-pub const KINDS: [&str; 7] = ["site", "building", "gateway", "bus", "tariff", "tenant", "meter"];
+pub const KINDS: [&str; 8] = ["site", "building", "collector", "gateway", "bus", "tariff", "tenant", "meter"];
 
 /// Rows by kind, and what can't be said in a row.
 #[derive(Debug, Default)]

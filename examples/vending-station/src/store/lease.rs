@@ -39,7 +39,8 @@ const HOLD: &str = "SELECT fence FROM lease WHERE name = $1 AND fence = $2 FOR S
 /// A lease that is held, or was.
 #[derive(Debug)]
 pub(super) struct Lease {
-    fence: i64,
+    /// Its fencing number.
+    pub(super) fence: i64,
     lost: Arc<AtomicBool>,
     /// When the last successful renewal was begun.
     renewed: Arc<Mutex<Instant>>,

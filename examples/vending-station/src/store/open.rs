@@ -153,6 +153,16 @@ impl Store {
         }
     }
 
+    /// Waits until another process has taken over, for ever where none can.
+    pub async fn until_lost(&self) -> StoreError {
+        loop {
+            match &self.right {
+                Right::Lease(lease) if !lease.holds() => return StoreError::LeaseLost { fence: lease.fence },
+                _ => tokio::time::sleep(Duration::from_millis(500)).await,
+            }
+        }
+    }
+
     /// The connections that see what was just written.
     pub fn writer(&self) -> &AnyPool {
         &self.writer

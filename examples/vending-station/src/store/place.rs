@@ -4,6 +4,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 use url::Url;
 
@@ -22,6 +23,16 @@ pub enum Place {
 #[error("`{scheme}` stores are not supported; expected a file or postgres://USER@HOST:PORT/NAME")]
 pub struct PlaceError {
     scheme: String,
+}
+
+impl Place {
+    /// How long a station waits for a store that another one has: a file is an oversight, a shared database a stand-by.
+    pub const fn takeover_patience(&self) -> Duration {
+        match self {
+            Self::File(_) => Duration::ZERO,
+            Self::Postgres(_) => Duration::MAX,
+        }
+    }
 }
 
 impl FromStr for Place {

@@ -1,7 +1,9 @@
 //! The site in the store: what an import puts there and the station starts from.
 
 use super::{Store, StoreError, from_json, json};
-use crate::site::model::{Building, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant};
+use crate::site::model::{
+    Building, Collector, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant,
+};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 /// Why an import can't take place. Nothing of it is stored then.
@@ -79,14 +81,26 @@ pub async fn import(store: &Store, site: &Site) -> Result<Imported, ImportError>
         .execute(&mut *tx)
         .await?;
     }
+    for collector in &site.collectors {
+        sqlx::query(
+            "INSERT INTO collector (code, key_file) VALUES ($1, $2)
+             ON CONFLICT (code) DO UPDATE SET key_file = excluded.key_file",
+        )
+        .bind(&collector.code)
+        .bind(&collector.key_file)
+        .execute(&mut *tx)
+        .await?;
+    }
     for gateway in &site.gateways {
         sqlx::query(
-            "INSERT INTO gateway (code, building, address) VALUES ($1, $2, $3)
-             ON CONFLICT (code) DO UPDATE SET building = excluded.building, address = excluded.address",
+            "INSERT INTO gateway (code, building, address, collector) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (code) DO UPDATE SET building = excluded.building, address = excluded.address,
+                 collector = excluded.collector",
         )
         .bind(&gateway.code)
         .bind(&gateway.building)
         .bind(&gateway.address)
+        .bind(&gateway.collector)
         .execute(&mut *tx)
         .await?;
     }
@@ -168,7 +182,7 @@ pub async fn load(store: &Store) -> Result<Option<Site>, StoreError> {
 
 /// Whether any account is open.
 pub async fn any_open(store: &Store) -> Result<bool, StoreError> {
-    let mut tx = store.writer().begin().await?;
+    let mut tx = store.readers().begin().await?;
     any_account(&mut tx).await
 }
 
@@ -180,6 +194,7 @@ pub async fn account_ids(store: &Store) -> Result<Vec<(String, i64)>, StoreError
 
 fn records(site: &Site) -> usize {
     site.buildings.len()
+        + site.collectors.len()
         + site.gateways.len()
         + site.buses.len()
         + site.tariffs.len()
@@ -262,9 +277,19 @@ async fn load_in(tx: &mut Transaction<'_, Any>) -> Result<Option<Site>, StoreErr
     let settings: Settings = from_json("site", "1", &row.try_get::<String, _>("settings")?)?;
     let rows = sqlx::query("SELECT code, name FROM building ORDER BY position, code").fetch_all(&mut **tx).await?;
     let buildings = map(&rows, |row| Ok(Building { code: row.try_get("code")?, name: row.try_get("name")? }))?;
-    let rows = sqlx::query("SELECT code, building, address FROM gateway ORDER BY code").fetch_all(&mut **tx).await?;
+    let rows = sqlx::query("SELECT code, key_file FROM collector ORDER BY code").fetch_all(&mut **tx).await?;
+    let collectors =
+        map(&rows, |row| Ok(Collector { code: row.try_get("code")?, key_file: row.try_get("key_file")? }))?;
+    let rows = sqlx::query("SELECT code, building, address, collector FROM gateway ORDER BY code")
+        .fetch_all(&mut **tx)
+        .await?;
     let gateways = map(&rows, |row| {
-        Ok(Gateway { code: row.try_get("code")?, building: row.try_get("building")?, address: row.try_get("address")? })
+        Ok(Gateway {
+            code: row.try_get("code")?,
+            building: row.try_get("building")?,
+            address: row.try_get("address")?,
+            collector: row.try_get("collector")?,
+        })
     })?;
     let rows = sqlx::query("SELECT code, gateway, baud FROM bus ORDER BY code").fetch_all(&mut **tx).await?;
     let buses = map(&rows, |row| {
@@ -315,7 +340,7 @@ async fn load_in(tx: &mut Transaction<'_, Any>) -> Result<Option<Site>, StoreErr
             peak_w: narrow("meter", row, "peak_w")?,
         })
     })?;
-    Ok(Some(Site { settings, buildings, gateways, buses, tariffs, tenants, meters }))
+    Ok(Some(Site { settings, buildings, collectors, gateways, buses, tariffs, tenants, meters }))
 }
 
 fn map<T>(rows: &[AnyRow], one: impl FnMut(&AnyRow) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {

@@ -1,58 +1,46 @@
-//! One task a line: it owns the connection to the gateway and runs what the bus says, one job after the other.
+//! One task a line: it owns the connection to the gateway and runs what the bus says, one job after the other. It polls by
+//! itself, carries out orders, and reports; it knows nothing about accounts.
 
-mod control;
-mod money;
 mod queue;
 mod read;
 mod setup;
+mod work;
 
-pub use setup::{AccountSetup, LineError, LineSetup, MeterSetup, Mode, Shared};
+pub use setup::{LineError, LineSetup, Shared};
 
-use super::reading;
+use super::{
+    order::{Order, Report},
+    reading,
+};
 use meter_protocol::{
     acrel::LinkId,
-    bus::{Bus, BusConfig, Class, Job, JobOutcome, LinkState, MeterSlot, Next},
+    bus::{Bus, BusConfig, Job, JobOutcome, LinkState, MeterSlot, Next},
     client::tokio::Client,
     plan::Read,
 };
-use prepay_core::{account::Effect, id::MeterNumber};
-use std::{collections::VecDeque, time::Duration};
-use tokio::{
-    net::TcpStream,
-    sync::{mpsc, watch},
-    time::timeout,
-};
+use prepay_core::id::MeterNumber;
+use queue::Waiting;
+use std::time::Duration;
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 
-/// Effects that may wait for a line. What doesn't fit comes again with the next sweep of the books.
-const INBOX: usize = 256;
 /// How long a gateway may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A line that has nothing to do looks up this often.
 const IDLE: Duration = Duration::from_millis(500);
-/// How often a meter is asked for the closing reading before it is given up.
-const CLOSING_TRIES: u32 = 20;
-/// How long a line may take for its closing readings.
-const CLOSING_LIMIT: Duration = Duration::from_secs(40);
-/// Meters are booked in intervals of this length of world time.
-pub const SETTLE_EVERY_S: i64 = 1800;
-
-/// Work on a meter that is no poll.
-#[derive(Debug, Clone, PartialEq)]
-enum Work {
-    Commission,
-    Effect(Effect),
-}
+/// Reports that may wait to be taken. A line stops beyond that.
+pub const REPORTS: usize = 256;
+/// Orders that may wait for one meter: one under way, and one more after a new start of the station.
+const ORDERS_A_METER: usize = 2;
 
 #[derive(Debug)]
 struct Meter {
-    setup: MeterSetup,
-    money: VecDeque<Effect>,
-    control: VecDeque<Work>,
+    number: MeterNumber,
+    unit: u8,
+    waiting: Waiting,
     /// The connection on which the meter's number was read.
     known_on: Option<LinkId>,
     /// The number that answered on it.
     shown: MeterNumber,
-    settled_interval: Option<i64>,
     lost: bool,
 }
 
@@ -71,44 +59,40 @@ pub struct Line {
     lost_before: u32,
     /// Since when there is no connection and none can be made.
     down_since_us: Option<u64>,
-    inbox: mpsc::Receiver<Vec<Effect>>,
-    /// Effects that are not due yet, with the world time in ms at which they are.
-    later: Vec<(u64, usize, Effect)>,
+    orders: mpsc::Receiver<Order>,
+    reports: mpsc::Sender<Report>,
     /// The read that fetches a whole status.
     status: Read,
-    mode: watch::Receiver<Mode>,
+}
+
+/// The queue of orders for a line of this many meters: it never fills while each meter has one order under way.
+pub fn orders(meters: usize) -> (mpsc::Sender<Order>, mpsc::Receiver<Order>) {
+    mpsc::channel(meters.saturating_mul(ORDERS_A_METER).max(ORDERS_A_METER))
 }
 
 impl Line {
-    /// Sets a line up and tells the books where its meters' effects go.
+    /// Sets a line up.
     ///
     /// # Errors
     /// [`LineError`] with more meters than a line has addresses, or meters that can't send a status in one frame.
-    pub fn new(setup: LineSetup, shared: Shared, mode: watch::Receiver<Mode>) -> Result<Self, LineError> {
-        let status = reading::status_read(&shared.patience.line(setup.baud), &shared.profile)?;
-        let (sender, inbox) = mpsc::channel(INBOX);
-        shared.books.route(setup.meters.iter().map(|meter| meter.number), &sender);
+    pub fn new(
+        setup: LineSetup,
+        shared: Shared,
+        orders: mpsc::Receiver<Order>,
+        reports: mpsc::Sender<Report>,
+    ) -> Result<Self, LineError> {
+        let status = reading::status_read(&shared.patience.line(setup.baud), &shared.spectacles.profile)?;
         let every_us = shared.patience.status_every_us();
-        let mut bus = Bus::new(vec![MeterSlot::polled(every_us); setup.meters.len()], BusConfig::default())?;
-        let mut meters = Vec::new();
-        for (slot, setup) in setup.meters.into_iter().enumerate() {
-            let mut control = VecDeque::new();
-            if setup.account.as_ref().is_some_and(|account| !account.open) {
-                control.push_back(Work::Commission);
-                bus.request(slot, Class::Control)?;
-            }
-            let shown = setup.number;
-            meters.push(Meter {
-                setup,
-                money: VecDeque::new(),
-                control,
-                known_on: None,
-                shown,
-                settled_interval: None,
-                lost: false,
-            });
-        }
-        let next_link = LinkId::first(setup.number);
+        let bus = Bus::new(vec![MeterSlot::polled(every_us); setup.meters.len()], BusConfig::default())?;
+        let meter = |(number, unit)| Meter {
+            number,
+            unit,
+            waiting: Waiting::default(),
+            known_on: None,
+            shown: number,
+            lost: false,
+        };
+        let meters = setup.meters.into_iter().map(meter).collect();
         Ok(Self {
             code: setup.code,
             address: setup.address,
@@ -117,28 +101,25 @@ impl Line {
             bus,
             meters,
             client: None,
-            next_link,
+            next_link: LinkId::first(setup.number),
             lost_before: 0,
             down_since_us: None,
-            inbox,
-            later: Vec::new(),
+            orders,
+            reports,
             status,
-            mode,
         })
     }
 
-    /// Works until it is told to close.
+    /// Works until nobody can give it orders any more.
     pub async fn run(mut self) {
-        loop {
-            self.take_inbox();
-            self.take_due();
-            let mode = *self.mode.borrow();
-            if mode == Mode::Close {
-                return self.close().await;
-            }
+        while self.take_orders().await {
             match self.bus.next(self.now_us()) {
                 Next::Run { slot, job } => {
-                    if !self.connected().await {
+                    if self.connected().await {
+                        let outcome = self.job(slot, job).await;
+                        self.count_lost();
+                        self.finish(slot, job, outcome);
+                    } else {
                         self.finish(slot, job, JobOutcome::NotTransmitted);
                         self.requeue(slot, job);
                         // Behind a dead gateway nobody is heard.
@@ -146,14 +127,6 @@ impl Line {
                             self.report_link(slot).await;
                         }
                         self.pause(self.shared.patience.reconnect()).await;
-                    } else if mode == Mode::Drain && matches!(job, Job::Poll { .. } | Job::Probe) && self.is_quiet(slot)
-                    {
-                        self.finish(slot, job, JobOutcome::NotTransmitted);
-                        self.pause(Duration::from_millis(1)).await;
-                    } else {
-                        let outcome = self.job(slot, job).await;
-                        self.count_lost();
-                        self.finish(slot, job, outcome);
                     }
                     self.report_link(slot).await;
                 }
@@ -164,6 +137,7 @@ impl Line {
                 Next::Idle | Next::Running { .. } => self.pause(IDLE).await,
             }
         }
+        self.count_lost();
     }
 
     fn now_us(&self) -> u64 {
@@ -172,23 +146,9 @@ impl Line {
 
     /// Waits, but not while there is something to do.
     async fn pause(&mut self, real: Duration) {
-        let soonest = self.later.iter().map(|(due_ms, _, _)| *due_ms).min();
-        let until_due = soonest.map(|due_ms| {
-            Duration::from_millis(due_ms.saturating_sub(self.shared.clock.mono_ms())) / self.shared.clock.speed()
-        });
-        let real = until_due.map_or(real, |due| due.min(real)).max(Duration::from_millis(1));
-        tokio::select! {
-            effects = self.inbox.recv() => {
-                if let Some(effects) = effects {
-                    self.accept(effects);
-                }
-            }
-            changed = self.mode.changed() => {
-                if changed.is_err() {
-                    tokio::time::sleep(real).await;
-                }
-            }
-            () = tokio::time::sleep(real) => {}
+        let real = real.max(Duration::from_millis(1));
+        if let Ok(Some(order)) = timeout(real, self.orders.recv()).await {
+            self.accept(order).await;
         }
     }
 
@@ -197,10 +157,6 @@ impl Line {
         if let Err(error) = self.bus.finished(slot, job, outcome, now_us) {
             tracing::error!(line = self.code, %error, "the bus lost count");
         }
-    }
-
-    fn is_quiet(&self, slot: usize) -> bool {
-        self.meters[slot].money.is_empty() && self.meters[slot].control.is_empty()
     }
 
     /// Whether there is a connection; makes one if not.
@@ -248,9 +204,11 @@ impl Line {
 
     async fn job(&mut self, slot: usize, job: Job) -> JobOutcome {
         match job {
-            Job::Money => self.money(slot).await,
-            Job::Control => self.control(slot).await,
-            Job::ReadNow | Job::Poll { .. } | Job::Probe => self.poll(slot).await,
+            Job::Money | Job::Control | Job::ReadNow => match self.meters[slot].waiting.take(job) {
+                Some(order) => self.carry_out(slot, order).await,
+                None => JobOutcome::NotTransmitted,
+            },
+            Job::Poll { .. } | Job::Probe => self.poll(slot).await,
         }
     }
 
@@ -272,38 +230,7 @@ impl Line {
         meter.lost = lost;
         // Whatever answers after a silence is asked who it is.
         meter.known_on = None;
-        let number = meter.setup.number;
-        let account = meter.setup.account.as_ref().filter(|account| account.open).map(|account| account.id);
-        if lost {
-            self.shared.books.silent(number, account).await;
-        } else {
-            self.shared.books.heard(number).await;
-        }
-    }
-
-    /// One booked reading of every meter, so that the books end on what the meters show.
-    async fn close(mut self) {
-        if timeout(CLOSING_LIMIT, self.closing_readings()).await.is_err() {
-            tracing::warn!(line = self.code, "not all closing readings came in time");
-        }
-        self.count_lost();
-    }
-
-    async fn closing_readings(&mut self) {
-        for slot in 0..self.meters.len() {
-            for _ in 0..CLOSING_TRIES {
-                if !self.connected().await {
-                    tokio::time::sleep(self.shared.patience.reconnect()).await;
-                    continue;
-                }
-                match self.read(slot).await {
-                    Ok((block, reading)) => {
-                        self.store(slot, &block, reading, true).await;
-                        break;
-                    }
-                    Err(error) => drop(self.outcome(slot, error)),
-                }
-            }
-        }
+        let meter = meter.number;
+        self.report(if lost { Report::Silent { meter } } else { Report::Heard { meter } }).await;
     }
 }

@@ -1,81 +1,86 @@
-//! What waits for a line: effects that the books hand out, in the order of the bus.
+//! Orders that wait for their turn on the bus.
 
-use super::{Line, Work};
+use super::{
+    super::order::{Done, Order, OrderId, Report},
+    Line,
+};
 use meter_protocol::bus::{Class, Job};
-use prepay_core::account::Effect;
+use prepay_core::id::MeterNumber;
+use std::collections::VecDeque;
+use tokio::sync::mpsc::error::TryRecvError;
+
+/// The orders that wait for one meter, by class.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    money: VecDeque<Order>,
+    control: VecDeque<Order>,
+    read_now: VecDeque<Order>,
+}
+
+impl Waiting {
+    fn of(&mut self, class: Class) -> &mut VecDeque<Order> {
+        match class {
+            Class::Money => &mut self.money,
+            Class::Control => &mut self.control,
+            Class::ReadNow => &mut self.read_now,
+        }
+    }
+
+    /// The next order of a job's class.
+    pub(super) fn take(&mut self, job: Job) -> Option<Order> {
+        self.of(class(job)?).pop_front()
+    }
+}
+
+fn class(job: Job) -> Option<Class> {
+    match job {
+        Job::Money => Some(Class::Money),
+        Job::Control => Some(Class::Control),
+        Job::ReadNow => Some(Class::ReadNow),
+        Job::Poll { .. } | Job::Probe => None,
+    }
+}
 
 impl Line {
-    pub(super) fn take_inbox(&mut self) {
-        while let Ok(effects) = self.inbox.try_recv() {
-            self.accept(effects);
-        }
-    }
-
-    pub(super) fn take_due(&mut self) {
-        let now_ms = self.shared.clock.mono_ms();
-        let due: Vec<(u64, usize, Effect)> = self.later.extract_if(.., |(due_ms, _, _)| *due_ms <= now_ms).collect();
-        for (_, slot, effect) in due {
-            self.queue(slot, effect);
-        }
-    }
-
-    pub(super) fn accept(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            let meter = match &effect {
-                Effect::StartSale { meter, .. }
-                | Effect::ReadBack { meter, .. }
-                | Effect::Fence { meter, .. }
-                | Effect::WriteForce { meter, .. } => *meter,
-                // A purchase frame only ever leaves in the slot whose reading allowed it.
-                _ => continue,
-            };
-            let Some(slot) = self.meters.iter().position(|known| known.setup.number == meter) else { continue };
-            match effect {
-                Effect::ReadBack { not_before_mono_ms, .. } if not_before_mono_ms > self.shared.clock.mono_ms() => {
-                    if !self.later.iter().any(|(_, at, _)| *at == slot) {
-                        self.later.push((not_before_mono_ms, slot, effect));
-                    }
-                }
-                effect => self.queue(slot, effect),
+    /// Takes what has come; false when nothing will come any more.
+    pub(super) async fn take_orders(&mut self) -> bool {
+        loop {
+            match self.orders.try_recv() {
+                Ok(order) => self.accept(order).await,
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
 
-    /// Puts an effect into its queue. The books hand out again what is still open, so what waits already is left out.
-    pub(super) fn queue(&mut self, slot: usize, effect: Effect) {
-        let meter = &mut self.meters[slot];
-        let class = if let Effect::WriteForce { .. } = effect {
-            let work = Work::Effect(effect);
-            if meter.control.contains(&work) {
-                return;
-            }
-            meter.control.push_back(work);
-            Class::Control
-        } else {
-            if !meter.money.is_empty() {
-                return;
-            }
-            meter.money.push_back(effect);
-            Class::Money
+    /// Puts an order into its queue.
+    pub(super) async fn accept(&mut self, order: Order) {
+        let Some(slot) = self.meters.iter().position(|known| known.number == order.meter) else {
+            tracing::warn!(line = self.code, meter = %order.meter, "an order for a meter that is not on this line");
+            return self.answer(order.id, order.meter, order.task.not_done()).await;
         };
+        let class = order.task.class();
         if let Err(error) = self.bus.request(slot, class) {
-            tracing::warn!(line = self.code, %error, "not queued; the next sweep tries again");
-            match class {
-                Class::Money => drop(self.meters[slot].money.pop_back()),
-                _ => drop(self.meters[slot].control.pop_back()),
-            }
+            tracing::warn!(line = self.code, %error, "not queued");
+            return self.answer(order.id, order.meter, order.task.not_done()).await;
         }
+        self.meters[slot].waiting.of(class).push_back(order);
     }
 
     /// A job that was not run because the line was down keeps its place.
     pub(super) fn requeue(&mut self, slot: usize, job: Job) {
-        let class = match job {
-            Job::Money => Class::Money,
-            Job::Control => Class::Control,
-            _ => return,
-        };
+        let Some(class) = class(job) else { return };
         if let Err(error) = self.bus.request(slot, class) {
             tracing::error!(line = self.code, %error, "a place in the queue was lost");
         }
+    }
+
+    pub(super) async fn answer(&self, id: OrderId, meter: MeterNumber, done: Done) {
+        self.report(Report::Done { id, meter, done, taken: None }).await;
+    }
+
+    pub(super) async fn report(&self, report: Report) {
+        // Nobody listens any more: the next turn ends the line.
+        let _ = self.reports.send(report).await;
     }
 }

@@ -1,13 +1,16 @@
 //! Reading a meter: by poll, and as evidence.
 
-use super::{Line, SETTLE_EVERY_S, reading};
+use super::{
+    super::{order::Report, reading::Shown},
+    Line,
+};
 use crate::totals::Totals;
 use meter_protocol::{
-    acrel::{Realtime, RealtimeLayout},
     bus::JobOutcome,
     client::tokio::{Client, MeterError, ReplyBuffer, TransactError},
 };
-use prepay_core::{id::MeterNumber, reading::MeterReading};
+use prepay_core::id::MeterNumber;
+use std::time::Instant;
 
 /// A meter could not be read.
 pub(super) enum NoReading {
@@ -20,29 +23,20 @@ pub(super) enum NoReading {
 impl Line {
     pub(super) async fn poll(&mut self, slot: usize) -> JobOutcome {
         match self.read(slot).await {
-            Ok((block, reading)) => {
-                let interval = reading.taken.utc_s.div_euclid(SETTLE_EVERY_S);
-                let meter = &mut self.meters[slot];
-                let settle = meter.settled_interval != Some(interval);
-                meter.settled_interval = Some(interval);
-                self.store(slot, &block, reading, settle).await;
+            Ok(shown) => {
+                let meter = self.meters[slot].number;
+                self.report(Report::Shown { meter, shown, stored: None }).await;
                 JobOutcome::Answered
             }
             Err(error) => self.outcome(slot, error),
         }
     }
 
-    pub(super) async fn store(&self, slot: usize, block: &Realtime, reading: MeterReading, settle: bool) {
-        let account = self.meters[slot].setup.account.as_ref().filter(|account| account.open).map(|account| account.id);
-        let poll = reading::poll(block, reading, account, settle, self.shared.utc_offset_min);
-        self.shared.books.poll(poll).await;
-    }
-
     pub(super) fn outcome(&self, slot: usize, error: NoReading) -> JobOutcome {
         match error {
             NoReading::Link(outcome) => outcome,
             NoReading::Unusable(reason) => {
-                let meter = self.meters[slot].setup.number;
+                let meter = self.meters[slot].number;
                 tracing::warn!(line = self.code, %meter, reason, "a reading can't be used");
                 JobOutcome::Answered
             }
@@ -50,25 +44,25 @@ impl Line {
     }
 
     /// Reads the meter: its number first where this connection has not seen it, then the block.
-    pub(super) async fn read(&mut self, slot: usize) -> Result<(Realtime, MeterReading), NoReading> {
+    async fn read(&mut self, slot: usize) -> Result<Shown, NoReading> {
         let link = self.client.as_ref().map(Client::link);
         if self.meters[slot].known_on != link || link.is_none() {
             self.read_number(slot).await?;
         }
-        let unit = self.meters[slot].setup.unit;
+        let unit = self.meters[slot].unit;
         let client = self.client.as_mut().ok_or(NoReading::Link(JobOutcome::NotTransmitted))?;
         let mut buffer = ReplyBuffer::new();
+        let begun = Instant::now();
         let read = client.read_registers(unit, self.status.address, self.status.count, &mut buffer).await;
-        let read = read.and_then(|registers| Ok(Realtime::from_registers(RealtimeLayout::FourRate, &registers)?));
-        let block = self.counted(read)?;
+        let response_ms = u16::try_from(begun.elapsed().as_millis()).unwrap_or(u16::MAX);
+        let registers = self.counted(read)?;
         let meter = self.meters[slot].shown;
-        let reading = reading::reading(&block, meter, &self.shared.profile, self.shared.clock.now())
-            .map_err(|error| NoReading::Unusable(error.to_string()))?;
-        Ok((block, reading))
+        let shown = self.shared.spectacles.read(&registers, meter, self.shared.clock.now());
+        shown.map(|shown| Shown { response_ms, ..shown }).map_err(|error| NoReading::Unusable(error.to_string()))
     }
 
-    pub(super) async fn read_number(&mut self, slot: usize) -> Result<(), NoReading> {
-        let unit = self.meters[slot].setup.unit;
+    async fn read_number(&mut self, slot: usize) -> Result<(), NoReading> {
+        let unit = self.meters[slot].unit;
         let client = self.client.as_mut().ok_or(NoReading::Link(JobOutcome::NotTransmitted))?;
         let link = client.link();
         let read = client.read_meter_number(unit).await;
@@ -80,14 +74,14 @@ impl Line {
         Ok(())
     }
 
-    /// Evidence around a sale: the number is read again, in the same slot of the line.
-    pub(super) async fn evidence(&mut self, slot: usize) -> Result<(Realtime, MeterReading), NoReading> {
+    /// Evidence: the number is read again, in the same slot of the line.
+    pub(super) async fn evidence(&mut self, slot: usize) -> Result<Shown, NoReading> {
         self.meters[slot].known_on = None;
         self.read(slot).await
     }
 
     /// Counts the outcome of a read.
-    pub(super) fn counted<T>(&self, read: Result<T, MeterError>) -> Result<T, NoReading> {
+    fn counted<T>(&self, read: Result<T, MeterError>) -> Result<T, NoReading> {
         match read {
             Ok(value) => {
                 Totals::add(&self.shared.totals.reads);

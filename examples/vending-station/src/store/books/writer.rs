@@ -45,6 +45,7 @@ enum After {
     ),
     Sell(oneshot::Sender<Result<i64, SellError>>, Result<i64, SellError>, Option<(AccountId, Withheld<Vec<Effect>>)>),
     May(oneshot::Sender<bool>, bool),
+    Stored(oneshot::Sender<()>),
     Look(oneshot::Sender<Box<State>>),
     Flush(oneshot::Sender<()>),
 }
@@ -121,7 +122,10 @@ impl Writer {
                 let (result, effects) = self.sell(&sell, rows).await;
                 afters.push(After::Sell(answer, result, effects.map(|effects| (sell.account, effects))));
             }
-            Job::Poll(poll) => self.poll(&poll, rows, afters),
+            Job::Poll { poll, stored } => {
+                self.poll(&poll, rows, afters);
+                afters.extend(stored.map(After::Stored));
+            }
             Job::Heard { meter } => rows.heard(meter),
             Job::Silent { meter, account } => {
                 rows.silent(meter, self.clock.utc_s());
@@ -281,6 +285,12 @@ impl Writer {
                     self.dispatch(self.release(account, effects));
                 }
                 let _ = answer.send(result);
+            }
+            // A reading that was not stored is told by silence.
+            After::Stored(answer) => {
+                if failure.is_none() {
+                    let _ = answer.send(());
+                }
             }
             After::May(answer, may) => drop(answer.send(may && failure.is_none() && self.store.holds())),
             After::Look(answer) => drop(answer.send(Box::new(self.state.clone()))),
