@@ -1,6 +1,7 @@
 //! Time control, serial number, ports and wireless settings: frames of the reference, and the virtual meter as the
 //! other side.
 #![cfg(feature = "virtual-meter")]
+#![allow(clippy::disallowed_methods, reason = "tests may panic")]
 
 use meter_protocol::acrel::*;
 use meter_protocol::virtual_meter as vm;
