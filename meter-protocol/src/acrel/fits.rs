@@ -138,6 +138,7 @@ impl Fits<EnergySide> {
     /// From the total energy on the display (primary, 0.01 kWh) and the realtime block. With ratios of 1 both fit.
     #[must_use]
     pub fn of_display(display_centikwh: u32, now: &Realtime) -> Self {
+        // Two ratios of 16 bits: their product fits.
         let factor = u64::from(now.pt_ratio.max(1)).saturating_mul(now.ct_ratio.max(1).into());
         let shown = u64::from(now.energy.total_centikwh);
         Self::by(|answer| match answer {

@@ -188,6 +188,7 @@ impl Relocation {
             },
             State::Find { place, .. } if self.is_ours(answer) => State::Done(self.found(self.place(place))),
             State::Find { place: 3, round } if round >= ROUNDS => State::Done(RelocationVerdict::Lost),
+            // Rounds end at `ROUNDS`, places at 3.
             State::Find { place: 3, round } => State::Find { place: 0, round: round.saturating_add(1) },
             State::Find { place, round } => State::Find { place: place.saturating_add(1), round },
             State::Done(verdict) => State::Done(verdict),

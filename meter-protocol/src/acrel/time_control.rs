@@ -112,6 +112,7 @@ impl TimeControl {
     /// day before end with it. [`BuildError::Order`].
     pub fn slots(mut self, rest: &[TimeSlot], working: &[TimeSlot]) -> Result<Self, BuildError> {
         let (_, days) = self.data.split_at_mut_checked(8).unwrap_or_default();
+        // A constant of a few dozen bytes.
         let (to_rest, to_working) = days.split_at_mut_checked(SLOTS.saturating_mul(3)).unwrap_or_default();
         put_slots(rest, to_rest)?;
         put_slots(working, to_working)?;
@@ -251,6 +252,7 @@ impl TimeControlBlock {
             let (address, count) = (registers.address(), registers.count());
             return Err(BlockError::Missing { block: BLOCK, address, count });
         }
+        // At most three lines of a few dozen bytes.
         let expected = line_count(model).saturating_mul(LINE_LEN).saturating_add(2);
         let wrong = BlockError::Length { block: BLOCK, expected, actual: registers.bytes().len() };
         let (flags, rest) = registers.bytes().split_first_chunk::<2>().ok_or(wrong)?;

@@ -11,6 +11,9 @@
 //! session: what is sent, when to give up and which reply is taken is decided there. The errors of all of them are
 //! [`TransactError`] and [`MeterError`] with the error of what carries the bytes in them; everything else in them is
 //! `Copy`.
+//!
+//! Saturating arithmetic in these modules counts bytes in buffers, connections up to their limit and microseconds; it touches
+//! no decoded value.
 
 mod error;
 #[cfg(any(feature = "embedded-io-07", feature = "embedded-io-async-07"))]

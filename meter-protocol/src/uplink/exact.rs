@@ -51,12 +51,14 @@ pub fn parse_exact(text: &str) -> Result<Number, ExactError> {
     if digits > MAX_DIGITS {
         return Err(too_long);
     }
+    // Every byte was found to be a digit, so none is below '0'.
     let magnitude = whole
         .bytes()
         .chain(part.bytes())
         .try_fold(0_i128, |sum, byte| sum.checked_mul(10)?.checked_add(i128::from(byte.saturating_sub(b'0'))));
     let magnitude = magnitude.ok_or(too_long)?;
     let decimals = i8::try_from(part.len()).map_err(|_| too_long)?;
+    // At most thirty digits and at most thirty places: neither sign overflows.
     let mantissa = if negative { magnitude.saturating_neg() } else { magnitude };
     Ok(Number::new(mantissa, decimals.saturating_neg()))
 }

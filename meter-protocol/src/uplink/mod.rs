@@ -9,6 +9,9 @@
 //! # Factory functions
 //! What is passed on to a meter is a [`crate::wire::Request`], built by this crate or parsed by [`forwardable`]. Neither
 //! can be a factory function, and no public function of these modules wraps bytes that were not looked at.
+//!
+//! Saturating arithmetic in these modules counts bytes in buffers and microseconds; where a value is decoded, its reason stands
+//! beside it.
 
 #[cfg(feature = "uplink-json")]
 pub mod cloud;

@@ -195,6 +195,7 @@ fn serial_bytes(serial: &Option<Serial>) -> &[u8] {
 
 /// Year from 2000, month, day, weekday (Sunday 0), hour, minute, second.
 fn time_body(clock: &Clock) -> [u8; TIME_LEN] {
+    // A clock's year is 2000 to 2099.
     let [_, year] = clock.year().saturating_sub(CENTURY).to_be_bytes();
     [year, clock.month(), clock.day(), clock.weekday(), clock.hour(), clock.minute(), clock.second()]
 }
@@ -203,6 +204,7 @@ fn parse_time(body: &[u8]) -> Result<Clock, RadioError> {
     let &[year, month, day, weekday, hour, minute, second] = body else {
         return Err(RadioError::BodyLength { command: 0x93, expected: TIME_LEN, actual: body.len() });
     };
+    // One byte on top of 2000 fits; the clock refuses what is above 2099.
     let clock = Clock::new(CENTURY.saturating_add(year.into()), month, day, hour, minute, second)?;
     if clock.weekday() != weekday {
         return Err(RadioError::Weekday { expected: clock.weekday(), actual: weekday });

@@ -32,6 +32,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Saturating arithmetic here counts bytes and connections up to their limits.
 
 mod connection;
 mod event;
