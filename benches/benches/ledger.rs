@@ -5,17 +5,22 @@ use criterion::{Criterion, Throughput};
 use prepay_core::account::{Account, Command, MeterTakeOver, MeterTerms, OpenMode, Purse, Terms};
 use prepay_core::credit::Levels;
 use prepay_core::id::{AccountId, MeterNumber};
-use prepay_core::ledger::{AccountKey, AccountKind, Action, Ledger, LimitRule, ShardId, Transfer, TransferId};
+use prepay_core::ledger::{
+    AccountKey, AccountKind, Action, BodyHash, Key, KeyRecord, Keyed, Ledger, LimitRule, RECORD_BYTES, ShardId,
+    Transfer, TransferId,
+};
 use prepay_core::money::{Currency, Money};
 use prepay_core::reading::{Force, MeterFlags, MeterReading, Rates, Registers};
 use prepay_core::settlement::{PriceRequest, Priced, Pricer, PricerRefusal, RegisterLimits};
 use prepay_core::time::Now;
 use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-/// Journal lines that are kept before they count as stored.
-const JOURNAL: usize = 65_536;
+/// Transfers that are timed at a stretch; after them the keys and the journal go back to what they were, untimed.
+const STRETCH: u64 = 65_536;
 const UTC_S: i64 = 1_772_719_650;
 
 fn main() {
@@ -25,81 +30,203 @@ fn main() {
     criterion.final_summary();
 }
 
-fn live_accounts() -> u64 {
+fn live() -> u64 {
     if is_trial() { 1_000 } else { 1_000_000 }
 }
 
-/// The `n`-th transfer: one minor unit from a purse to the meter purse of some customer.
-fn transfer(n: u64, accounts: u64) -> Transfer {
+/// A request as a till sends it: the text of its key, and a body.
+struct Request {
+    key: [u8; 16],
+    body: [u8; 40],
+    currency: Currency,
+    transfer: Transfer,
+}
+
+/// The `n`-th request: one minor unit from a purse to the meter purse of some customer.
+fn request(n: u64, accounts: u64) -> Request {
     // A multiplicative step visits the accounts out of order.
     let owner = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % accounts;
-    Transfer {
+    let transfer = Transfer {
         id: TransferId::new(owner, n + 1, 0),
         action: Action::Move,
         debit: AccountKey::new(AccountKind::CustomerPurse, owner),
         credit: AccountKey::new(AccountKind::MeterPurse, owner),
         amount: Money::from_minor(1),
         limit: LimitRule::Enforce,
+    };
+    let mut key = *b"till-0000000000-";
+    key[5..].iter_mut().zip(0..10_u32).for_each(|(digit, at)| *digit = b'0' + ((n / 10_u64.pow(at)) % 10) as u8);
+    let mut body = [0; 40];
+    body.iter_mut().zip(owner.to_be_bytes().into_iter().chain(n.to_be_bytes())).for_each(|(to, from)| *to = from);
+    Request { key, body, currency: Currency::CNY, transfer }
+}
+
+fn text(key: &[u8; 16]) -> &str {
+    core::str::from_utf8(key).expect("digits")
+}
+
+/// Times `iterations` calls of `one`, in stretches with `tidy` between them.
+fn timed(
+    iterations: u64,
+    n: &mut u64,
+    mut one: impl FnMut(u64),
+    mut tidy: impl FnMut(std::ops::Range<u64>),
+) -> Duration {
+    let mut spent = Duration::ZERO;
+    let mut left = iterations;
+    while left > 0 {
+        let stretch = left.min(STRETCH);
+        let from = *n;
+        let begun = Instant::now();
+        for at in from..from + stretch {
+            one(at);
+        }
+        spent += begun.elapsed();
+        *n += stretch;
+        left -= stretch;
+        tidy(from..*n);
+    }
+    spent
+}
+
+/// One store of keys and one ledger with 10⁶ customers each: key and body are hashed, the key is looked up, currency,
+/// account state, identity and limit are checked, two balances move, the line is chained, appended, applied, and the
+/// key's outcome is stored.
+struct Station {
+    ledger: Ledger,
+    keys: HashMap<Key, KeyRecord<u64>>,
+    journal: Vec<prepay_core::ledger::Entry>,
+}
+
+impl Station {
+    fn new(accounts: u64) -> Self {
+        let mut ledger = Ledger::new(Currency::CNY, ShardId(0));
+        let mut keys = HashMap::new();
+        for owner in 0..accounts {
+            let purse = AccountKey::new(AccountKind::CustomerPurse, owner);
+            ledger.set_overdraft_limit(purse, Some(Money::from_minor(1 << 40))).expect("not negative");
+            let credit = AccountKey::new(AccountKind::MeterPurse, owner);
+            let first = request(owner, accounts);
+            let opening = Transfer { id: TransferId::new(owner, 0, 0), debit: purse, credit, ..first.transfer };
+            ledger.decide(&[opening], UTC_S).expect("within limits").iter().for_each(|entry| {
+                ledger.apply(entry).expect("decided");
+            });
+            let key = Key::new("till", text(&first.key));
+            let record =
+                KeyRecord { key, body: BodyHash::of(&first.body), fate: prepay_core::ledger::Fate::Done(owner) };
+            keys.insert(key, record);
+        }
+        Self { ledger, keys, journal: Vec::with_capacity(STRETCH as usize) }
+    }
+
+    fn take(&mut self, request: &Request) {
+        let key = Key::new("till", text(&request.key));
+        let ledger = &self.ledger;
+        let outcome = key.run(
+            BodyHash::of(&request.body),
+            self.keys.get(&key),
+            || {
+                assert_eq!(request.currency, ledger.currency());
+                ledger.decide(&[request.transfer], UTC_S).map(|entries| (entries, request.transfer.id.seq))
+            },
+            |_| 0,
+        );
+        let Keyed::Created { changes, record } = outcome else { panic!("a new key within limits") };
+        for entry in changes {
+            self.journal.push(entry);
+            self.ledger.apply(&entry).expect("decided");
+        }
+        self.keys.insert(key, record);
+    }
+
+    fn tidy(&mut self, range: std::ops::Range<u64>, accounts: u64) {
+        self.journal.clear();
+        for n in range {
+            self.keys.remove(&Key::new("till", text(&request(n, accounts).key)));
+        }
+    }
+}
+
+/// The least that does the same work: the same keys, the same bytes through SHA-256, two balances, one line.
+struct Bare {
+    balances: HashMap<AccountKey, i64>,
+    keys: HashMap<[u8; 32], ([u8; 32], u64)>,
+    journal: Vec<(Transfer, [u8; 32])>,
+    head: [u8; 32],
+}
+
+impl Bare {
+    fn new(accounts: u64) -> Self {
+        let mut bare = Self { balances: HashMap::new(), keys: HashMap::new(), journal: Vec::new(), head: [0; 32] };
+        bare.journal.reserve(STRETCH as usize);
+        for n in 0..accounts {
+            bare.balances.insert(AccountKey::new(AccountKind::CustomerPurse, n), 0);
+            bare.balances.insert(AccountKey::new(AccountKind::MeterPurse, n), 0);
+            bare.keys.insert(Self::key(&request(n, accounts)), ([0; 32], n));
+        }
+        bare
+    }
+
+    fn key(request: &Request) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(4_u64.to_be_bytes());
+        hasher.update(b"till");
+        hasher.update(request.key);
+        hasher.finalize().into()
+    }
+
+    fn take(&mut self, request: &Request, chain: bool) {
+        let (key, body) = (Self::key(request), Sha256::digest(request.body).into());
+        if self.keys.insert(key, (body, request.transfer.id.seq)).is_some() {
+            return;
+        }
+        let transfer = request.transfer;
+        let amount = transfer.amount.minor();
+        *self.balances.entry(transfer.debit).or_insert(0) -= amount;
+        *self.balances.entry(transfer.credit).or_insert(0) += amount;
+        if chain {
+            let mut line = [0; 32 + RECORD_BYTES];
+            let numbers = [transfer.id.origin, transfer.id.seq, transfer.debit.owner, transfer.credit.owner];
+            let numbers = numbers.into_iter().chain([amount.unsigned_abs()]).flat_map(u64::to_be_bytes);
+            line.iter_mut().zip(self.head.into_iter().chain(numbers)).for_each(|(to, from)| *to = from);
+            self.head = Sha256::digest(line).into();
+        }
+        self.journal.push((transfer, self.head));
+    }
+
+    fn tidy(&mut self, range: std::ops::Range<u64>, accounts: u64) {
+        self.journal.clear();
+        for n in range {
+            self.keys.remove(&Self::key(&request(n, accounts)));
+        }
     }
 }
 
 fn transfers(criterion: &mut Criterion) {
-    let accounts = live_accounts();
+    let accounts = live();
     let mut group = criterion.benchmark_group("transfer_among_a_million_accounts");
     group.throughput(Throughput::Elements(1));
     {
-        let mut ledger = Ledger::new(Currency::CNY, ShardId(0));
-        for owner in 0..accounts {
-            let purse = AccountKey::new(AccountKind::CustomerPurse, owner);
-            ledger.set_overdraft_limit(purse, Some(Money::from_minor(1 << 40))).expect("not negative");
-            let opening = Transfer { id: TransferId::new(owner, 0, 0), ..transfer(owner, accounts) };
-            let opening = Transfer { debit: purse, credit: AccountKey::new(AccountKind::MeterPurse, owner), ..opening };
-            ledger.decide(&[opening], UTC_S).expect("within limits").iter().for_each(|entry| {
-                ledger.apply(entry).expect("decided");
-            });
-        }
-        let (mut n, mut journal) = (accounts, Vec::with_capacity(JOURNAL));
+        let station = RefCell::new(Station::new(accounts));
+        let mut n = accounts;
         group.bench_function("prepay-core with chain", |bencher| {
-            bencher.iter(|| {
-                n += 1;
-                let entries = ledger.decide(&[transfer(n, accounts)], UTC_S).expect("within limits");
-                for entry in entries {
-                    ledger.apply(&entry).expect("decided");
-                    journal.push(entry);
-                }
-                if journal.len() == JOURNAL {
-                    journal.clear();
-                }
+            bencher.iter_custom(|iterations| {
+                let one = |at| station.borrow_mut().take(&request(at, accounts));
+                timed(iterations, &mut n, one, |range| station.borrow_mut().tidy(range, accounts))
             });
         });
-        assert!(ledger.trial_balance().balances());
+        assert!(station.borrow().ledger.trial_balance().balances());
     }
-    let mut balances: HashMap<AccountKey, i64> = HashMap::new();
-    for owner in 0..accounts {
-        balances.insert(AccountKey::new(AccountKind::CustomerPurse, owner), 0);
-        balances.insert(AccountKey::new(AccountKind::MeterPurse, owner), 0);
-    }
-    let (mut n, mut head, mut journal) = (accounts, [0_u8; 32], Vec::with_capacity(JOURNAL));
-    group.bench_function("bare HashMap and SHA-256", |bencher| {
-        bencher.iter(|| {
-            n += 1;
-            let transfer = transfer(n, accounts);
-            let amount = transfer.amount.minor();
-            *balances.entry(transfer.debit).or_insert(0) -= amount;
-            *balances.entry(transfer.credit).or_insert(0) += amount;
-            let mut hasher = Sha256::new();
-            hasher.update(head);
-            for number in [n, transfer.id.origin, transfer.debit.owner, transfer.credit.owner, amount.unsigned_abs()] {
-                hasher.update(number.to_be_bytes());
-            }
-            hasher.update([transfer.debit.kind.code(), transfer.credit.kind.code()]);
-            head = hasher.finalize().into();
-            journal.push((transfer, head));
-            if journal.len() == JOURNAL {
-                journal.clear();
-            }
+    let bare = RefCell::new(Bare::new(accounts));
+    let mut n = accounts;
+    for (name, chain) in [("bare HashMap and SHA-256", true), ("bare HashMap and SHA-256, no chain", false)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let one = |at| bare.borrow_mut().take(&request(at, accounts), chain);
+                timed(iterations, &mut n, one, |range| bare.borrow_mut().tidy(range, accounts))
+            });
         });
-    });
+    }
     group.finish();
 }
 

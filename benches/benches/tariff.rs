@@ -4,7 +4,7 @@
 //! 10⁻⁶ kWh and multiplies once a month and rate. The plain loop does the same with decimals. Neither knows instants,
 //! gaps, versions, holidays, tiers, demand, lines or refusals.
 
-use benches::criterion;
+use benches::{criterion, is_trial};
 use criterion::Criterion;
 use rust_decimal::Decimal;
 use std::fmt::Write as _;
@@ -22,6 +22,7 @@ const PRICES: [i64; 3] = [3_021, 6_458, 10_325];
 fn main() {
     let mut criterion = criterion();
     year(&mut criterion);
+    tenants(&mut criterion);
     registers(&mut criterion);
     compile(&mut criterion);
     criterion.final_summary();
@@ -202,6 +203,26 @@ fn year(criterion: &mut Criterion) {
     group.bench_function("series, tiers and demand", |bencher| bencher.iter(|| by_series(&full, black_box(&hours))));
     group.bench_function("35040 quarter hours, time of use", |bencher| {
         bencher.iter(|| by_series(&plain, black_box(&quarters)));
+    });
+    group.finish();
+}
+
+/// A thousand shops, each with a year of its own, one after the other on one core.
+fn tenants(criterion: &mut Criterion) {
+    let count = if is_trial() { 2 } else { 1_000 };
+    let loads: Vec<Vec<Energy>> = (0..count)
+        .map(|tenant: i64| {
+            let hours = 0..i64::try_from(HOURS).expect("few");
+            hours.map(|hour| Energy::from_micro_kwh(300_000 + (hour * 7_919 + tenant * 104_729) % 1_500_000)).collect()
+        })
+        .collect();
+    let (tariff, schedule) = (time_of_use(), Schedule::new());
+    let mut group = criterion.benchmark_group("bill_year_of_1000_tenants");
+    group.bench_function("integer floor", |bencher| {
+        bencher.iter(|| loads.iter().for_each(|load| drop(black_box(integer_floor(&schedule, black_box(load))))));
+    });
+    group.bench_function("series, time of use", |bencher| {
+        bencher.iter(|| loads.iter().for_each(|load| drop(black_box(by_series(&tariff, black_box(load))))));
     });
     group.finish();
 }

@@ -8,8 +8,10 @@
 //! | [`plan`] | which reads cost this line least? |
 //! | [`session`] | what do I send next, when do I give up, and which reply is mine? |
 //! | [`bus`] | whose turn is it on this line, and who is silent? |
+//! | [`uplink`] | how do meters and gateways talk that dial in over a network? |
 //! | `seal` | the sealed link between collector and station: frames, sessions, messages (feature) |
 //! | `client` | drivers of the session (features) |
+//! | [`manual`] | how does a reading work, how a sale, and what must be done on a real meter first? |
 //! | `virtual_meter` | a meter in software, and a line with faults (feature) |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -37,18 +39,25 @@
 
 #[cfg(feature = "virtual-meter")]
 extern crate alloc;
-#[cfg(any(test, feature = "tokio"))]
+#[cfg(any(test, feature = "tokio", feature = "tokio-modbus-017", feature = "uplink-gateway", feature = "uplink-json"))]
 extern crate std;
 
 pub mod acrel;
 pub mod bus;
-#[cfg(feature = "tokio")]
+#[cfg(any(
+    feature = "tokio",
+    feature = "tokio-modbus-017",
+    feature = "embedded-io-07",
+    feature = "embedded-io-async-07"
+))]
 pub mod client;
+pub mod manual;
 pub mod map;
 pub mod plan;
 #[cfg(feature = "seal")]
 pub mod seal;
 pub mod session;
+pub mod uplink;
 #[cfg(feature = "virtual-meter")]
 pub mod virtual_meter;
 pub mod wire;

@@ -1,6 +1,9 @@
 //! The session against a slave on a line with faults, in virtual time, by seed. Every value that the session takes must
 //! be the one that the slave gave for this very request. `FAULT_SEEDS=10000` runs the long form.
 
+mod common;
+
+use common::random::Random;
 use meter_protocol::session::{CharFormat, LineConfig, Outcome, Session};
 use meter_protocol::wire::{Answer, Incoming, MAX_ADU_LEN, Registers, Reply, Request, VendorReply, crc, rtu};
 
@@ -33,22 +36,6 @@ const FAULTS: [Fault; 10] = [
     Fault::Foreign,
     Fault::Noise,
 ];
-
-/// A small generator (xorshift), so that a seed is all that a failure needs.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % limit
-    }
-}
 
 struct Line {
     session: Session,

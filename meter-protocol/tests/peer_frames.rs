@@ -3,13 +3,15 @@
 mod common;
 
 use common::{hex, with_crc};
-use meter_protocol::wire::{Answer, FrameError, ReplyError, Request, rtu, sniff, tcp};
+use meter_protocol::session::{LineConfig, Outcome, Session};
+use meter_protocol::wire::{Answer, FrameError, MAX_ADU_LEN, Reply, ReplyError, Request, rtu, sniff, tcp};
 use serde_json::Value;
 
 fn against(frame: &[u8], request: &Request<'_>) -> Result<(), ReplyError> {
     rtu::decode_answer(frame, 1, &request.expectation()).map(|_| ())
 }
 
+/// rmodbus 0.13 panics on it; rusty-modbus-codec 0.1 takes it.
 #[test]
 fn a_read_reply_without_data() {
     let frame = hex("01 03 00 20 F0");
@@ -18,6 +20,7 @@ fn a_read_reply_without_data() {
     assert_eq!(against(&frame, &asked), Err(ReplyError::ByteCount { expected: 2, actual: 0 }));
 }
 
+/// modbus-core 0.2 and rusty-modbus-codec 0.1 take it.
 #[test]
 fn an_odd_byte_count() {
     let frame = hex("01 03 03 00 07 00 47 BE");
@@ -33,6 +36,7 @@ fn a_byte_count_below_the_data_with_a_crc_over_all() {
     assert!(against(&frame, &Request::read_holding(0, 2).unwrap()).is_err());
 }
 
+/// rmodbus 0.13 and tokio-modbus 0.17 take two registers for ten; tokio-modbus panics on it in a debug build.
 #[test]
 fn a_late_reply_to_another_count() {
     let frame = hex("01 03 04 00 07 00 09 8B F4");
@@ -42,6 +46,7 @@ fn a_late_reply_to_another_count() {
     assert_eq!(against(&frame, &ten), Err(ReplyError::ByteCount { expected: 20, actual: 4 }));
 }
 
+/// rmodbus 0.13 takes it.
 #[test]
 fn a_write_confirmed_for_another_address_or_count() {
     let asked = Request::write_multiple(0x57, &[0; 4]).unwrap();
@@ -61,6 +66,7 @@ fn another_unit() {
     assert_eq!(against(&with_crc("02 03 02 00 07"), &asked), Err(ReplyError::Unit { expected: 1, actual: 2 }));
 }
 
+/// modbus-core 0.2 takes exception code 0.
 #[test]
 fn exceptions() {
     let asked = Request::read_holding(0, 1).unwrap();
@@ -74,6 +80,7 @@ fn exceptions() {
     assert!(against(&with_crc("01 83 02 02"), &asked).is_err());
 }
 
+/// pymodbus reads one byte too long.
 #[test]
 fn a_valid_frame_followed_by_zeros() {
     let mut frame = with_crc("01 03 02 00 07");
@@ -92,6 +99,58 @@ fn ambiguous_function_bytes_give_both_readings() {
     let frame = with_crc("01 AA 02");
     let sniffed = sniff::decode_rtu(&frame).unwrap();
     assert!(sniffed.as_request.is_some() && sniffed.as_exception.is_some());
+}
+
+/// tokio-modbus 0.17 gives up after 30 bytes of noise.
+#[test]
+fn more_noise_than_a_peer_bears() {
+    let asked = Request::read_holding(0, 1).unwrap();
+    let mut session = waiting(&asked);
+    let mut bytes = [0x00, 0xFF, 0x01, 0x03].repeat(25);
+    bytes.extend(with_crc("01 03 02 00 07"));
+    session.receive(1_000, &bytes);
+    assert_eq!(value(&mut session), Some(7));
+}
+
+/// tokio-modbus 0.17 waits for the length that the broken byte count says and eats the next reply.
+#[test]
+fn a_broken_byte_count_before_the_next_reply() {
+    let asked = Request::read_holding(0, 1).unwrap();
+    let mut session = waiting(&asked);
+    let mut broken = with_crc("01 03 02 00 07");
+    broken[2] = 0x42;
+    session.receive(1_000, &broken);
+    assert_eq!(value(&mut session), None);
+    session.receive(2_000, &with_crc("01 03 02 00 08"));
+    assert_eq!(value(&mut session), Some(8));
+}
+
+/// tokio-modbus 0.17 returns the first of these for the second request.
+#[test]
+fn a_late_reply_before_the_right_one() {
+    let asked = Request::read_holding(0, 10).unwrap();
+    let mut session = waiting(&asked);
+    session.receive(1_000, &with_crc("01 03 04 00 07 00 09"));
+    assert_eq!(value(&mut session), None);
+    session.receive(2_000, &with_crc(&format!("01 03 14 {}", "00 05 ".repeat(10))));
+    assert_eq!(value(&mut session), Some(5));
+}
+
+/// A session that has sent this to unit 1.
+fn waiting(asked: &Request<'_>) -> Session {
+    let mut session = Session::new(LineConfig::rtu_unpaced());
+    session.submit(0, 1, asked).unwrap();
+    session.poll_transmit(0, &mut [0; MAX_ADU_LEN]).unwrap();
+    session.transmitted(0);
+    session
+}
+
+/// The first register of what it took, if it took anything yet.
+fn value(session: &mut Session) -> Option<u16> {
+    match session.poll_event()?.outcome {
+        Outcome::Reply(Reply::Registers(registers)) => registers.words().next(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The collected frames: each is treated as its `expect` says. The collection is not part of this crate; without it

@@ -5,11 +5,11 @@ Not run by `cargo test`. To run it:
 
     python3 -m venv /tmp/peers && /tmp/peers/bin/pip install pymodbus pyserial
     apt-get install mbpoll
-    cargo build -p meter-protocol --features tokio,virtual-meter --examples
+    cargo build -p meter-protocol --features tokio,tokio-modbus-017,virtual-meter --examples
     /tmp/peers/bin/python meter-protocol/tests/peers.py target/debug/examples
 
 It checks that pymodbus and mbpoll read the virtual meter over TCP (RTU frames and Modbus/TCP) and over a
-pseudo-terminal, that `read_meter` reads a pymodbus server, and that `scan_bus` finds a meter at each speed. It ends with
+pseudo-terminal, that `read_meter` reads a pymodbus server, that the adapter of tokio-modbus reads both, and that `scan_bus` finds a meter at each speed. It ends with
 a count, and with status 1 if anything differs.
 """
 
@@ -74,6 +74,12 @@ def read_meter(*arguments):
     return json.loads(done.stdout)
 
 
+def tokio_modbus_reads(port, transport, unit):
+    command = [f"{EXAMPLES}/tokio_modbus_reader", f"127.0.0.1:{port}", transport, str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return done.stdout.split() or done.stderr
+
+
 def expected_block(words, name):
     """What the command line of the meter below asks for."""
     check(f"{name}: model", words[0], 5)
@@ -119,10 +125,14 @@ def virtual_meter_is_read():
     with VirtualMeter("127.0.0.1:0", "rtu", *METERS) as meter:
         client = ModbusTcpClient("127.0.0.1", port=meter.port, framer=FramerType.RTU, timeout=3)
         pymodbus_reads(client, "pymodbus, RTU over TCP")
+        model, _, balance, count = tokio_modbus_reads(meter.port, "rtu", 7)
+        check("tokio-modbus, RTU over TCP", (model, balance, count), ("DTSY1352", "-12.34", "0"))
     with VirtualMeter("127.0.0.1:0", "tcp", *METERS) as meter:
         pymodbus_reads(ModbusTcpClient("127.0.0.1", port=meter.port, timeout=3), "pymodbus, Modbus/TCP")
         mbpoll_reads(["-m", "tcp", "-p", str(meter.port), "127.0.0.1"], "mbpoll, Modbus/TCP")
         shown = read_meter("--connect", f"tcp://127.0.0.1:{meter.port}", "--transport", "tcp", "--unit", "7")
+        model, _, balance, count = tokio_modbus_reads(meter.port, "tcp", 7)
+        check("tokio-modbus, Modbus/TCP", (model, balance, count), ("DTSY1352", "-12.34", "0"))
         check("read_meter, Modbus/TCP: balance", shown["balance"], "-12.34")
         check("read_meter, Modbus/TCP: number", shown["meter_number"], "202600000007")
     with VirtualMeter("pty", "rtu", *METERS) as meter:
@@ -160,6 +170,8 @@ def pymodbus_server_is_read():
         threading.Thread(target=lambda: asyncio.run(serve()), daemon=True).start()
         check(f"pymodbus server, {transport}: starts", started.wait(10), True)
         shown = read_meter("--connect", f"tcp://127.0.0.1:{port}", "--transport", transport, "--unit", "1")
+        line = tokio_modbus_reads(port, transport, 1)
+        check(f"tokio-modbus, pymodbus server, {transport}", line, ["DDSY1352", "12345.67", "-84.01", "12"])
         expected = {
             "model": "DDSY1352",
             "energy_total_kwh": "12345.67",

@@ -171,3 +171,21 @@ fn month(suite: Suite, meters: u64, rounds: u64, keys: &PeerKeys) {
     assert_eq!((station.counters().refused(), station.counters().header), (0, 0));
     assert_eq!(u64::from(collector.epoch()), epochs);
 }
+
+/// The same month with every frame sealed and opened, epochs moving by themselves. It takes minutes:
+/// `cargo test --release -p meter-protocol --features seal-aes,seal-sm4 --test seal_epochs -- --ignored`.
+#[test]
+#[ignore = "minutes, and only with optimisation"]
+fn a_whole_month_sealed_and_opened() {
+    let (mut collector, mut station) = pair(Suite::Tdes, Form::Stream);
+    let (mut frame, mut out) = ([0; MAX_FRAME_LEN], [0; MAX_PAYLOAD_LEN]);
+    let mut reading = [0x5A; 130];
+    for n in 0..240_u32 * 30 * 24 * 20 {
+        reading.iter_mut().zip(n.to_be_bytes()).for_each(|(to, from)| *to = from);
+        let sealed = collector.seal(&reading, &mut frame).unwrap();
+        assert_eq!(station.open(sealed, &mut out), Ok(&reading[..]), "reading {n}");
+    }
+    assert_eq!((station.counters().opened, station.counters().refused()), (240 * 30 * 24 * 20 + 1, 0));
+    // 19 blocks of each frame are under the MAC key.
+    assert_eq!(u64::from(collector.epoch()), 3_456_000 * 19 / Suite::Tdes.block_budget());
+}

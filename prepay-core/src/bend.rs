@@ -7,6 +7,7 @@
 use crate::account::Account;
 #[cfg(feature = "sim")]
 use crate::reading::Force;
+use crate::refund::{OverwriteVerdict, RefundNext};
 #[cfg(feature = "sim")]
 use crate::relay::Cause;
 use crate::relay::{self, Cutter, Decided, Standing};
@@ -73,6 +74,16 @@ pub enum Bend {
     /// Consumption is not booked.
     #[cfg(feature = "sim")]
     ChargeNotBooked,
+    /// An overwrite that was not applied counts as applied.
+    RefundNotAppliedIsApplied,
+    /// An overwrite whose count came without its balance counts as applied.
+    RefundForeignIsApplied,
+    /// An overwrite whose balance came without its count is sent again.
+    TornIsNotApplied,
+    /// A refund is closed as soon as the meter shows it, without the fence.
+    RefundClosedWithoutFence,
+    /// A refund is given up without the fence.
+    RefundVoidedWithoutFence,
     /// Relay orders that a newer one has superseded are written nevertheless.
     SupersededIsWritten,
 }
@@ -112,9 +123,42 @@ pub(crate) fn next(account: &Account, next: Next) -> Next {
     }
 }
 
+/// The truth table of overwrites as this account reads it.
+pub(crate) fn overwrite_verdict(account: &Account, verdict: OverwriteVerdict) -> OverwriteVerdict {
+    use OverwriteVerdict::{Applied, Foreign, NotApplied, Torn};
+    match verdict {
+        NotApplied if is(account, Bend::RefundNotAppliedIsApplied) => Applied(Proof::Amount),
+        Foreign { .. } if is(account, Bend::RefundForeignIsApplied) => Applied(Proof::Amount),
+        Torn { .. } if is(account, Bend::TornIsNotApplied) => NotApplied,
+        other => other,
+    }
+}
+
+/// What follows from a reading of an overwrite, as this account sees it.
+pub(crate) fn refund_next(account: &Account, next: RefundNext) -> RefundNext {
+    use crate::refund::RefundFence::{Close, Void};
+    match next {
+        RefundNext::Fence { purpose: Close } if is(account, Bend::RefundClosedWithoutFence) => RefundNext::Close,
+        RefundNext::Fence { purpose: Void } if is(account, Bend::RefundVoidedWithoutFence) => RefundNext::Void,
+        other => other,
+    }
+}
+
 /// How far a count has advanced, as this account counts.
 pub(crate) fn advanced(account: &Account, from: u16, to: u16) -> u16 {
     if is(account, Bend::NoWrap) && to < from { u16::MAX } else { to.wrapping_sub(from) }
+}
+
+/// Whether a newer order about supply leaves the older one standing, so that the two can be held against each other.
+#[cfg(not(feature = "sim"))]
+pub(crate) const fn orders_stack(_: &Account) -> bool {
+    false
+}
+
+/// Whether a newer order about supply leaves the older one standing, so that the two can be held against each other.
+#[cfg(feature = "sim")]
+pub(crate) fn orders_stack(account: &Account) -> bool {
+    is(account, Bend::Precedence(Cause::KeepPower, Cause::ForcedOff))
 }
 
 /// What the relay should do, by this account's precedence.
@@ -145,7 +189,8 @@ fn decide_swapped(standing: &Standing, cutter: Cutter, one: Cause, other: Cause)
             Cause::LoadLimit => alone.load_limit = standing.load_limit,
             Cause::FriendlyHours => alone.friendly_hours = standing.friendly_hours,
             Cause::Arrears => alone.arrears = standing.arrears,
-            Cause::Prepaid => {}
+            // A meter that must never be cut but would cut itself is held on.
+            Cause::Prepaid => alone.arrears = standing.arrears && never_cut,
         }
         relay::decide(&alone, cutter)
     };

@@ -58,6 +58,13 @@ pub enum Finding {
     },
     /// The pricer has no price, so credit at the station can't be watched.
     NoPrice,
+    /// All differences between the meter and the tariff together have passed a limit of the terms.
+    DriftLimit {
+        /// Differences beyond rounding since the opening, minor units.
+        price_lag: Money,
+        /// Differences within rounding since the opening, minor units.
+        rounding: Money,
+    },
 }
 
 /// The kind of a finding: one of each kind is open per meter at most.
@@ -83,6 +90,8 @@ pub enum FindingKind {
     RatesAgainstTotal,
     /// [`Finding::NoPrice`]
     NoPrice,
+    /// [`Finding::DriftLimit`]
+    DriftLimit,
 }
 
 impl Finding {
@@ -99,6 +108,7 @@ impl Finding {
             Self::PrepaidFunction { .. } => FindingKind::PrepaidFunction,
             Self::RatesAgainstTotal { .. } => FindingKind::RatesAgainstTotal,
             Self::NoPrice => FindingKind::NoPrice,
+            Self::DriftLimit { .. } => FindingKind::DriftLimit,
         }
     }
 }

@@ -16,6 +16,16 @@ pub struct AccountId(pub u64);
 #[serde(transparent)]
 pub struct SaleId(pub u64);
 
+/// A refund or reversal. Rises within one account, so that an old request can't come back as a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RefundId(pub u64);
+
+/// A debt at the station. Rises within one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DebtId(pub u64);
+
 /// A means of payment at a place (till 3 cash, card terminal 1): the owner of a cash account in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -26,16 +26,26 @@ extern crate alloc;
 
 pub mod account;
 mod bend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod cosem;
 pub mod credit;
+pub mod day;
+pub mod debt;
+pub mod export;
 pub mod finding;
+pub mod history;
 pub mod id;
 pub mod ledger;
+pub mod load;
 pub mod money;
 pub mod persist;
 pub mod reading;
 pub mod reconcile;
+pub mod refund;
 pub mod relay;
 pub mod sale;
+pub mod series;
 pub mod settlement;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -3,8 +3,8 @@
 //! For a purse in a meter, with U the unbilled consumption and H the open hold:
 //!
 //! ```text
-//! ledger purse without holds − meter purse ∈ { U, U − H }
-//! count ≡ count at opening + our posted writes + others' released writes   (mod 2¹⁶), one more while H may be in the meter
+//! ledger purse without holds − meter purse ∈ { U, U − H }, for an open refund { U, U + R }
+//! count ≡ count at opening + our posted writes + others' released writes   (mod 2¹⁶), one more while H or R may be in the meter
 //! ```
 //!
 //! What does not hold is reported, never corrected: it is a defect, a loss, or tampering.
@@ -19,6 +19,7 @@ use crate::id::MeterNumber;
 use crate::ledger::{AccountKey, AccountKind, Ledger};
 use crate::money::{Money, MoneyError};
 use crate::reading::MeterReading;
+use crate::refund::RefundKind;
 use crate::settlement::{PriceRequest, Pricer, PricerRefusal, usage_between};
 
 /// Something that should be equal and is not.
@@ -110,6 +111,13 @@ pub fn with_ledger(account: &Account, ledger: &Ledger) -> Result<Vec<Discrepancy
     let purse = AccountKey::new(AccountKind::CustomerPurse, account.id().0);
     let customer = ledger.balance(purse);
     compare(&mut found, purse, customer.posted()?, account.purse());
+    let posted = |kind| ledger.balance(AccountKey::new(kind, account.id().0)).posted();
+    // What a customer owes is ours: it stands on the debit side.
+    let owed = posted(AccountKind::Arrears)?.plus(posted(AccountKind::Instalments)?)?.negated()?;
+    let debts = AccountKey::new(AccountKind::Arrears, account.id().0);
+    compare(&mut found, debts, owed, account.debts().total()?);
+    let deposits = AccountKey::new(AccountKind::Deposits, account.id().0);
+    compare(&mut found, deposits, posted(AccountKind::Deposits)?, account.deposit());
     let begun = account.meters().iter().filter_map(hold_of);
     let (held, pending) = (Money::sum(begun)?, customer.debits_pending);
     if pending != held {
@@ -117,7 +125,19 @@ pub fn with_ledger(account: &Account, ledger: &Ledger) -> Result<Vec<Discrepancy
     }
     for meter in account.meters() {
         let key = AccountKey::new(AccountKind::MeterPurse, meter.number().get());
-        compare(&mut found, key, ledger.balance(key).posted()?, meter.purse());
+        let purse = ledger.balance(key);
+        compare(&mut found, key, purse.posted()?, meter.purse());
+        let carried_from = |new: &MeterState| match new.refund() {
+            Some(refund) if refund.kind == RefundKind::CarryOver { from: meter.number() } => Some(refund.held),
+            _ => None,
+        };
+        // Of a replacement the hold stands on the old meter while the write stands on the new one.
+        let own = meter.refund().filter(|refund| !matches!(refund.kind, RefundKind::CarryOver { .. }));
+        let carried = account.meters().iter().find_map(carried_from).unwrap_or(Money::ZERO);
+        let held = own.map_or(carried, |refund| refund.held);
+        if purse.debits_pending != held {
+            found.push(Discrepancy::LedgerHolds { key, ledger: purse.debits_pending, account: held });
+        }
     }
     Ok(found)
 }
@@ -140,12 +160,14 @@ pub fn with_meter(
     if terms.purse == Purse::AtStation {
         return Ok(Vec::new());
     }
-    let hold = hold_of(state).unwrap_or(Money::ZERO);
+    let refund = state.refund().and_then(|refund| refund.begun).map_or(Money::ZERO, |begun| begun.amount);
+    // What may have come into the meter: below zero for what may have been taken out of it.
+    let hold = hold_of(state).unwrap_or(Money::ZERO).minus(refund)?;
     let mut found = Vec::new();
-    check_count(&mut found, state, reading.purchase_count, hold.is_positive());
+    check_count(&mut found, state, reading.purchase_count, !hold.is_zero());
 
-    let settled = state.settled();
-    let before = (&settled.energy, settled.taken.utc_s);
+    let last = state.series().last_measured();
+    let before = (&last.energy, last.taken_utc_s);
     let Ok(usage) = usage_between(before, (&reading.energy, reading.taken.utc_s), &state.terms().registers) else {
         found.push(Discrepancy::Registers { meter });
         return Ok(found);
@@ -155,7 +177,7 @@ pub fn with_meter(
     let difference = state.purse().minus(reading.balance)?;
     let allowance = Money::from_minor(i64::from(usage.priced_registers()));
     let close = |expected: Money| Ok::<_, MoneyError>(difference.minus(expected)?.magnitude() <= allowance.magnitude());
-    let explained = close(unbilled)? || (hold.is_positive() && close(unbilled.minus(hold)?)?);
+    let explained = close(unbilled)? || (!hold.is_zero() && close(unbilled.minus(hold)?)?);
     if !explained {
         found.push(Discrepancy::MeterPurse { meter, difference, unbilled, hold, allowance });
     }

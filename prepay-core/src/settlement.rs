@@ -125,6 +125,22 @@ impl Usage {
         self.total_centi_kwh == 0 && self.rates.as_slice().iter().all(|rate| *rate == 0)
     }
 
+    /// So many times this energy.
+    #[must_use]
+    pub fn times(self, ratio: u32) -> Self {
+        if ratio == 1 {
+            return self;
+        }
+        let scale = |value: u64| value.saturating_mul(u64::from(ratio));
+        let mut values = [0_u64; Rates::MAX];
+        for (slot, value) in values.iter_mut().zip(self.rates.as_slice()) {
+            *slot = scale(*value);
+        }
+        let kept = values.get(..usize::from(self.rates.count())).unwrap_or(&values);
+        let rates = Rates::new(kept).unwrap_or_default();
+        Self { total_centi_kwh: scale(self.total_centi_kwh), rates, ..self }
+    }
+
     /// How many registers are priced: the rates, or the total of a meter without rates.
     #[must_use]
     pub fn priced_registers(&self) -> u8 {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Desk, FixedPrices, METER, OPERATOR, PRICES, fen, meter_terms, number, terms, why};
-use prepay_core::account::{Command, DifferenceKind, Effect, Fact, Notice, Purse, QuarantineReason, Refusal};
+use prepay_core::account::{Command, DifferenceKind, Effect, Fact, Notice, Purse, QuarantineReason, Refusal, Terms};
 use prepay_core::finding::{Finding, FindingKind};
 use prepay_core::ledger::AccountKind;
 use prepay_core::settlement::{PriceRequest, Priced, Pricer, PricerRefusal};
@@ -51,6 +51,24 @@ fn a_meter_with_another_price_drifts_into_an_account_of_its_own() {
     desk.meter.use_energy(1, 10_000);
     desk.settle();
     assert_eq!(desk.state().trust(), Trust::Trusted, "the next settlement in order ends it");
+}
+
+#[test]
+fn differences_that_add_up_to_a_limit_are_a_finding() {
+    let drifting = Terms { price_lag_limit: Some(fen(150)), ..terms(Purse::InMeter) };
+    let mut desk = Desk::open_with(drifting, meter_terms(METER), 100_000);
+    desk.meter.prices[1] = 10_100;
+    let raised = |desk: &Desk| {
+        let limit = |fact: &Fact| matches!(fact, Fact::FindingRaised { finding: Finding::DriftLimit { price_lag, .. }, .. } if *price_lag == fen(200));
+        desk.count_facts(limit)
+    };
+    for expected in [0, 1] {
+        desk.meter.use_energy(1, 10_000);
+        desk.settle();
+        desk.wait_s(200);
+        desk.observe();
+        assert_eq!(raised(&desk), expected);
+    }
 }
 
 #[test]

@@ -30,6 +30,9 @@ pub const MAX_DAY_FLAGS: usize = 4;
 pub const MAX_FLAGGED_DAYS: usize = 62;
 /// Different days (by schedule) of one version.
 pub const MAX_DAY_TABLES: usize = 4_096;
+/// Bytes that a running bill holds, with everything it points to, without its tariff and without the buffer of
+/// [`MAX_LADDER_SEGMENTS`].
+pub const MAX_RUNNING_BYTES: usize = 4_096;
 /// Changes of rate that the buffer of a ladder keeps whose limits are known only at the end of the period.
 pub const MAX_LADDER_SEGMENTS: usize = 4_096;
 /// Periods that a ratchet looks back over.

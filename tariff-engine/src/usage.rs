@@ -5,7 +5,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use crate::exact::Energy;
-use crate::limits::{MAX_DEMAND_KW, MAX_FLAGGED_DAYS, MAX_PERIOD_KWH};
+use crate::limits::{MAX_DEMAND_KW, MAX_FLAGGED_DAYS, MAX_LADDER_SEGMENTS, MAX_PERIOD_KWH};
 
 /// Which way energy flowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -253,6 +253,9 @@ pub enum UsageError {
         "a ladder whose limits are known only at the period's end needs intervals, not differences of several registers"
     )]
     OrderUnknown,
+    /// More changes of rate in one billing period than are kept for a ladder whose limits are known at its end.
+    #[error("a ladder whose limits are known only at the period's end takes {} changes of rate", MAX_LADDER_SEGMENTS)]
+    TooManyRateChanges,
     /// An allowance that no ladder of the tariff has.
     #[error("the tariff has no allowance {name:?}")]
     UnknownAllowance {

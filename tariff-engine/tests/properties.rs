@@ -105,16 +105,21 @@ proptest! {
         }
     }
 
+    /// Rising tiers: one meter pays for energy at least what two do, falling tiers: at most. It holds in every scope with limits in kWh:
+    /// behind one meter each kWh stands as high in the ladder as behind its own, or higher.
     #[test]
-    fn one_meter_against_two(load in load()) {
-        let half: Vec<i64> = load.iter().map(|energy| energy / 2).collect();
-        let rest: Vec<i64> = load.iter().zip(&half).map(|(energy, half)| energy - half).collect();
+    fn one_meter_against_two(first in load(), second in load()) {
+        let both: Vec<i64> = (0..first.len().max(second.len()))
+            .map(|hour| first.get(hour).unwrap_or(&0) + second.get(hour).unwrap_or(&0))
+            .collect();
         for (tiers, inclining) in [(INCLINING, true), (DECLINING, false)] {
-            let tariff = tariff("per_period", tiers, "");
-            let one = energy_of(&tariff, &month(&load));
-            let two = energy_of(&tariff, &month(&half)).plus(&energy_of(&tariff, &month(&rest))).unwrap();
-            let holds = if inclining { one >= two } else { one <= two };
-            prop_assert!(holds, "inclining {inclining}: one {one}, two {two}");
+            for scope in SCOPES {
+                let tariff = tariff(scope, tiers, "");
+                let one = energy_of(&tariff, &month(&both));
+                let two = energy_of(&tariff, &month(&first)).plus(&energy_of(&tariff, &month(&second))).unwrap();
+                let holds = if inclining { one >= two } else { one <= two };
+                prop_assert!(holds, "{scope}, inclining {inclining}: one {one}, two {two}");
+            }
         }
     }
 
@@ -206,6 +211,34 @@ ladder = {{ scope = "{}", limits = [{{ kwh = "100" }}, {{ kwh = "150.5" }}] }}
         let fixed_of = |tariff: &CompiledTariff| bill_of(tariff, &month(&[])).sum_of(&[tariff_engine::LineKind::Fixed]).unwrap();
         prop_assert_eq!(fixed_of(&whole), fixed_of(&cut));
     }
+}
+
+/// The limit of "one meter pays at least what two do": where a limit grows with the peak, energy of a steady user can hide below the
+/// limit of a peaky one.
+#[test]
+fn with_limits_per_kw_two_meters_may_pay_more_than_one() {
+    let text = r#"
+schema = 1
+name = "t"
+zone = "+08:00"
+[[versions]]
+from = "2020-01-01"
+demand_window_minutes = 60
+demand = [{ name = "d", rates = [{ name = "all" , price = "0" }] }]
+[versions.energy]
+rates = [{ name = "a", tiers = ["0.5", "0.9"] }]
+ladder = { limits = [{ kwh_per_kw = "50" }], demand = "d" }
+"#;
+    let tariff = toml::from_str::<Tariff>(text).unwrap().compile().unwrap();
+    let (steady, peaky) = (vec![1_000_000; 700], vec![100_000_000]);
+    let both: Vec<i64> =
+        steady.iter().enumerate().map(|(hour, energy)| if hour == 0 { energy + peaky[0] } else { *energy }).collect();
+    let of = |load: &[i64]| energy_of(&tariff, &month(load));
+    // 700 kWh against 50, and 100 against 5000; together 800 against 5050.
+    assert_eq!(
+        (of(&steady), of(&peaky), of(&both)),
+        ("610".parse().unwrap(), "50".parse().unwrap(), "400".parse().unwrap())
+    );
 }
 
 /// What a peer gets wrong: with declining tiers a proportional ladder is not monotone, so money can't be turned into energy.

@@ -8,7 +8,7 @@ use vending_station::{
     demo::{self, DemoOptions},
     sealed::{collector::Collector, keys},
     serve, site,
-    store::{self, Store},
+    store::{self, Place, Store, backup},
 };
 
 /// Collects meters, sells electricity and keeps the books.
@@ -45,12 +45,37 @@ enum Command {
     Import {
         /// The file or folder.
         file: PathBuf,
-        /// The station's file.
+        /// The station's store: a file, or postgres://USER@HOST:PORT/NAME.
         #[arg(long, default_value = "station.sqlite")]
-        db: PathBuf,
+        db: Place,
         /// Only check the file.
         #[arg(long)]
         check: bool,
+    },
+    /// Copy the whole store into a new file; the station may go on.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+        /// The station's store.
+        #[arg(long, default_value = "station.sqlite")]
+        db: Place,
+    },
+    /// Fill a new store from a backup; accounts sell again once their meter was read.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The new store.
+        #[arg(long, default_value = "station.sqlite")]
+        db: Place,
+    },
+    /// Verify the journal's chain, the events and the trial balance; exit code 1 if anything is wrong.
+    Check {
+        /// The station's store.
+        #[arg(long, default_value = "station.sqlite")]
+        db: Place,
+        /// Build all tables again from the events and compare every row. The station must not run.
+        #[arg(long)]
+        replay: bool,
     },
 }
 
@@ -68,6 +93,9 @@ struct DemoArgs {
     /// Folder of the station's and the world's files.
     #[arg(long, default_value = "demo-data")]
     dir: PathBuf,
+    /// The station's store instead of a file in the folder, such as postgres://USER@HOST:PORT/NAME.
+    #[arg(long)]
+    db: Option<Place>,
     /// Address of the page; loopback only, for it has no login.
     #[arg(long, default_value = "127.0.0.1:8080", value_parser = parse_loopback)]
     listen: SocketAddr,
@@ -90,9 +118,9 @@ struct DemoArgs {
 
 #[derive(Debug, Args)]
 struct ServeArgs {
-    /// The station's file.
+    /// The station's store: a file, or postgres://USER@HOST:PORT/NAME.
     #[arg(long, default_value = "station.sqlite")]
-    db: PathBuf,
+    db: Place,
     /// Address of the page; loopback only, for it has no login.
     #[arg(long, default_value = "127.0.0.1:8080", value_parser = parse_loopback)]
     listen: SocketAddr,
@@ -126,7 +154,7 @@ fn main() -> ExitCode {
             Command::Collect { file, station } => collect(file, station).await,
             Command::Serve(ServeArgs { db, listen, collectors, keys, refuse_3des_from }) => {
                 let policy = refuse_3des_from.map_or_else(SuitePolicy::any, SuitePolicy::refuse_tdes_from);
-                match serve::run(&db, listen, collectors, keys, policy).await {
+                match serve::run(db, listen, collectors, keys, policy).await {
                     Ok(()) => ExitCode::SUCCESS,
                     Err(error) => fail(&error),
                 }
@@ -136,6 +164,18 @@ fn main() -> ExitCode {
                 Err(error) => fail(&error),
             },
             Command::Import { file, db, check } => import(file, db, check).await,
+            Command::Backup { file, db } => match backup::backup(&db, &file).await {
+                Ok(copied) => say(format_args!("{} rows of {db} are in {}", copied.rows, file.display())),
+                Err(error) => fail(&error),
+            },
+            Command::Restore { file, db } => match backup::restore(&file, &db).await {
+                Ok(copied) => say(format_args!(
+                    "{} rows restored into {db}; {} accounts take no sale before their meter was read",
+                    copied.rows, copied.unproved
+                )),
+                Err(error) => fail(&error),
+            },
+            Command::Check { db, replay } => check(db, replay).await,
         }
     })
 }
@@ -144,6 +184,7 @@ async fn demonstrate(args: DemoArgs) -> ExitCode {
     let options = DemoOptions {
         folder: args.dir,
         site: args.site,
+        db: args.db,
         listen: args.listen,
         speed: if args.paced { 1 } else { args.speed },
         paced: args.paced,
@@ -171,7 +212,7 @@ async fn collect(file: PathBuf, station: Option<String>) -> ExitCode {
     }
 }
 
-async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
+async fn import(file: PathBuf, db: Place, check: bool) -> ExitCode {
     let checked = match site::load(&file) {
         Ok(checked) => checked,
         Err(complaints) => {
@@ -190,7 +231,7 @@ async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let imported = async {
-        let store = Store::open(&db).await?;
+        let store = Store::open(db.clone(), Duration::ZERO).await?;
         let imported = store::site::import(&store, &checked.site).await;
         store.close().await;
         imported
@@ -199,14 +240,41 @@ async fn import(file: PathBuf, db: PathBuf, check: bool) -> ExitCode {
         Ok(imported) => {
             println!(
                 "{} records imported into {}, {} others left as they are",
-                imported.records,
-                db.display(),
-                imported.untouched
+                imported.records, db, imported.untouched
             );
             ExitCode::SUCCESS
         }
         Err(error) => fail(&error),
     }
+}
+
+async fn check(db: Place, replay: bool) -> ExitCode {
+    let checked = async {
+        // A replay compares what must not move meanwhile.
+        let store = if replay { Store::open(db, Duration::ZERO).await? } else { Store::open_to_read(db).await? };
+        let checked = store::check::check_site(&store, replay).await;
+        store.close().await;
+        checked
+    };
+    match checked.await {
+        Err(error) => fail(&error),
+        Ok(checked) => {
+            println!("{} events, {} entries of the journal, head {}", checked.events, checked.entries, checked.head);
+            println!("debits {} credits", if checked.balances { "equal" } else { "DIFFER FROM" });
+            for difference in &checked.differences {
+                println!("{difference}");
+            }
+            if replay {
+                println!("{} rows differ from what the events say", checked.differing);
+            }
+            if checked.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn say(what: std::fmt::Arguments<'_>) -> ExitCode {
+    println!("{what}");
+    ExitCode::SUCCESS
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {

@@ -6,14 +6,10 @@ use crate::{
     demo::listen_for_signals,
     sealed::{door::Door, settings::now_unix_ms},
     station::{Station, StationError},
-    store::{Store, StoreError},
+    store::{LEASE, Place, Store, StoreError},
 };
 use meter_protocol::seal::SuitePolicy;
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{io, net::SocketAddr, path::PathBuf};
 use tokio::net::TcpListener;
 
 /// Why the station does not serve.
@@ -41,7 +37,7 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`]; nothing runs then.
 pub async fn run(
-    db: &Path,
+    db: Place,
     listen: SocketAddr,
     collectors: Option<SocketAddr>,
     keys: PathBuf,
@@ -53,7 +49,7 @@ pub async fn run(
         Some(address) => Some(Door { listener: bind(address).await?, keys, policy }),
         None => None,
     };
-    let store = Store::open(db).await?;
+    let store = Store::open(db, LEASE).await?;
     let station = Station::start(store, WorldClock::starting_at(now_unix_ms(), 1), false, door).await?;
     println!("page: http://{listen}");
     let app = api::router(station.clone());

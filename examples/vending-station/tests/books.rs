@@ -1,134 +1,36 @@
 //! The books: what is durable before anything leaves, what a repeated request does, and what a failed commit leaves behind.
+//!
+//! Each test runs on SQLite, or on PostgreSQL with `scripts/with-postgres cargo test -p vending-station --test books`.
 
+mod common;
+
+use common::{ACCOUNT, Desk, Scratch, desk, number};
 use prepay_core::{
-    account::{Command, Effect, MeterTakeOver, MeterTerms, OpenMode, Purse, ReadBack, Terms},
-    credit::Levels,
-    id::{AccountId, MeterNumber, SaleId},
+    account::{Command, Effect, ReadBack},
+    id::SaleId,
     money::{Currency, Money},
-    reading::{Force, MeterFlags, MeterReading, Rates, Registers},
-    sale::{EqualCountRule, SendOutcome},
-    settlement::RegisterLimits,
+    sale::SendOutcome,
 };
-use sqlx::Row;
-use std::{collections::HashMap, path::Path, sync::Arc};
-use tokio::sync::mpsc;
-use vending_station::{
-    clock::WorldClock,
-    pricing::Pricing,
-    site,
-    store::{
-        Store,
-        books::{Books, SellError, audit},
-        site as stored,
-    },
+use std::time::Duration;
+use vending_station::store::{
+    Store, StoreError,
+    books::{SellError, audit},
+    read,
 };
 
-const SITE: &str = r#"
-site.name = "One shop"
-site.currency = "CNY"
-site.utc_offset_min = 480
-building = [{ code = "A", name = "House A" }]
-gateway = [{ code = "G1", building = "A", address = "127.0.0.1:15021" }]
-bus = [{ code = "A1", gateway = "G1", baud = 9600 }]
-tenant = [{ code = "A-101", name = "Noodles", trade = "restaurant", building = "A", floor = "1F", tariff = "flat", purse = "meter", alarm_1 = "50.00", alarm_2 = "10" }]
-meter = [{ number = "202611000001", bus = "A1", unit = 1, model = "DTSY1352-NK", tenant = "A-101" }]
-[[tariff]]
-code = "flat"
-[tariff.document]
-schema = 1
-name = "Flat"
-zone = "+08:00"
-[[tariff.document.versions]]
-from = "2026-01-01"
-energy.rates = [{ name = "flat", price = "0.8821" }]
-"#;
-const ACCOUNT: AccountId = AccountId(1);
-/// Monday, 2 November 2026, 08:00 in the mall.
-const MORNING_UTC_MS: i64 = 1_793_577_600_000;
-
-struct Desk {
-    store: Arc<Store>,
-    books: Books,
-    clock: WorldClock,
-    effects: mpsc::Receiver<Vec<Effect>>,
-}
-
-fn number() -> MeterNumber {
-    MeterNumber::new(202_611_000_001).expect("a number")
-}
-
-/// Opens the file as a start of the station does.
-async fn desk(path: &Path) -> Desk {
-    let store = Arc::new(Store::open(path).await.expect("opened"));
-    let site = site::from_toml("s.toml", SITE).expect("good").site;
-    stored::import(&store, &site).await.expect("imported");
-    let accounts: HashMap<String, i64> = stored::account_ids(&store).await.expect("read").into_iter().collect();
-    let pricing = Arc::new(Pricing::new(&site, &accounts).expect("priced"));
-    let clock = WorldClock::starting_at(MORNING_UTC_MS, 1);
-    let books = Books::start(store.clone(), clock, Currency::CNY, pricing).await.expect("started");
-    let (sender, effects) = mpsc::channel(64);
-    books.route([number()], &sender);
-    Desk { store, books, clock, effects }
-}
-
-impl Desk {
-    fn reading(&self, count: u16, balance_minor: i64) -> MeterReading {
-        MeterReading {
-            meter: number(),
-            purchase_count: count,
-            balance: Money::from_minor(balance_minor),
-            energy: Registers { total_centi_kwh: 100, rates: Rates::new(&[0, 0, 100, 0]).expect("four") },
-            relay_closed: true,
-            force: Force::Automatic,
-            flags: MeterFlags::default(),
-            prepaid_enabled: true,
-            taken: self.clock.now(),
-        }
-    }
-
-    async fn open(&self) {
-        let levels = Levels::new(Money::from_minor(5000), Money::from_minor(1000), Money::ZERO, Money::ZERO);
-        let terms = Terms::new(Currency::CNY, Purse::InMeter, levels.expect("in order"));
-        let mut meter = MeterTerms::new(number(), RegisterLimits::six_digits(100));
-        meter.equal_count = EqualCountRule::EqualAcknowledged;
-        let reading = self.reading(7, 20_000);
-        let take_over = MeterTakeOver { terms: meter, mode: OpenMode::TakeOver, reading };
-        let command = Command::Open { terms, meters: vec![take_over], station_credit: Money::ZERO };
-        self.books.command(ACCOUNT, command).await.expect("opened");
-    }
-
-    async fn sell(&self, key: &str, amount: i64) -> Result<i64, SellError> {
-        self.books.sell(key, format!("{amount}").as_bytes(), 1, amount, "cash").await
-    }
-
-    /// The next effect that the books hand to the line.
-    async fn effect(&mut self) -> Effect {
-        let wait = std::time::Duration::from_secs(20);
-        tokio::time::timeout(wait, self.effects.recv()).await.expect("in time").expect("open").remove(0)
-    }
-
-    async fn count(&self, table: &'static str) -> i64 {
-        let query = match table {
-            "sale" => "SELECT count(*) AS n FROM sale",
-            "event" => "SELECT count(*) AS n FROM event",
-            "outbox" => "SELECT count(*) AS n FROM outbox WHERE state = 'open'",
-            other => panic!("{other}"),
-        };
-        sqlx::query(query).fetch_one(self.store.readers()).await.expect("counted").try_get("n").expect("a number")
-    }
-
-    async fn stop(self) {
-        let Self { store, books, .. } = self;
-        books.flush().await;
-        drop(books);
-        store.close().await;
-    }
-}
+/// A journal that takes no rows, and how it takes them again.
+const STUCK_SQLITE: (&str, &str) =
+    ("CREATE TRIGGER stuck BEFORE INSERT ON journal BEGIN SELECT raise(ABORT, 'disk full'); END", "DROP TRIGGER stuck");
+const STUCK_POSTGRES: (&str, &str) = (
+    "CREATE FUNCTION stuck() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''disk full''; END';
+     CREATE TRIGGER stuck BEFORE INSERT ON journal FOR EACH ROW EXECUTE FUNCTION stuck()",
+    "DROP TRIGGER stuck ON journal; DROP FUNCTION stuck",
+);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_is_an_open_intent_until_the_meter_shows_it() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut desk = desk(&folder.path().join("s.sqlite")).await;
+    let scratch = Scratch::new().await;
+    let mut desk = desk(&scratch.place).await;
     desk.open().await;
     let id = desk.sell("k1", 10_000).await.expect("sold");
     assert!(matches!(desk.effect().await, Effect::StartSale { .. }));
@@ -153,9 +55,8 @@ async fn a_sale_is_an_open_intent_until_the_meter_shows_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_after_the_intent_reads_the_meter_first() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("s.sqlite");
-    let mut first = desk(&path).await;
+    let scratch = Scratch::new().await;
+    let mut first = desk(&scratch.place).await;
     first.open().await;
     let id = first.sell("k1", 10_000).await.expect("sold");
     assert!(matches!(first.effect().await, Effect::StartSale { .. }));
@@ -163,16 +64,15 @@ async fn a_crash_after_the_intent_reads_the_meter_first() {
     first.books.command(ACCOUNT, begin).await.expect("begun");
     first.stop().await;
     // Nobody knows whether the frame left. The next start must look, not send.
-    let mut second = desk(&path).await;
+    let mut second = desk(&scratch.place).await;
     let effect = second.effect().await;
     assert!(matches!(effect, Effect::ReadBack { .. }), "{effect:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_sells_once_whatever_happens() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("s.sqlite");
-    let first = desk(&path).await;
+    let scratch = Scratch::new().await;
+    let first = desk(&scratch.place).await;
     let early = first.sell("k0", 10_000).await;
     assert!(matches!(early, Err(SellError::Refused(_))), "{early:?}");
     first.open().await;
@@ -186,7 +86,7 @@ async fn a_key_sells_once_whatever_happens() {
     let busy = first.sell("k2", 5_000).await;
     assert!(matches!(busy, Err(SellError::Refused(_))), "one open sale a meter: {busy:?}");
     first.stop().await;
-    let second = desk(&path).await;
+    let second = desk(&scratch.place).await;
     assert_eq!(second.sell("k1", 10_000).await.expect("replayed"), tries[0]);
     assert_eq!(second.count("sale").await, 1);
 }
@@ -203,21 +103,83 @@ async fn futures(desk: &Desk, times: usize) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_commit_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let desk = desk(&folder.path().join("s.sqlite")).await;
+    let scratch = Scratch::new().await;
+    let desk = desk(&scratch.place).await;
     desk.open().await;
     let events = desk.count("event").await;
-    let run = |sql: &'static str| sqlx::query(sql).execute(desk.store.writer());
-    run("CREATE TRIGGER stuck BEFORE INSERT ON journal BEGIN SELECT raise(ABORT, 'disk full'); END")
-        .await
-        .expect("made");
+    let run = |sql: &'static str| sqlx::raw_sql(sql).execute(desk.store.writer());
+    let (stuck, free) = if scratch.is_postgres() { STUCK_POSTGRES } else { STUCK_SQLITE };
+    run(stuck).await.expect("made");
     let failed = desk.sell("k1", 10_000).await;
     assert!(matches!(&failed, Err(SellError::Store(error)) if error.to_string().contains("disk full")), "{failed:?}");
     assert_eq!((desk.count("event").await, desk.count("sale").await), (events, 0));
-    run("DROP TRIGGER stuck").await.expect("dropped");
+    run(free).await.expect("dropped");
     // The key is not burned and the state in memory is the file's.
     let id = desk.sell("k1", 10_000).await.expect("sold");
     assert_eq!((id, desk.count("sale").await), (1, 1));
     let (live, stored) = (desk.books.look().await.expect("running"), audit(desk.store.readers(), Currency::CNY).await);
     assert_eq!(live.accounts, stored.expect("whole").accounts);
+}
+
+/// Every statement of the pages, on whichever store this is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_pages_look_at() {
+    let scratch = Scratch::new().await;
+    let desk = desk(&scratch.place).await;
+    assert_eq!(read::latest_utc_s(&desk.store).await.expect("read"), 0);
+    desk.open().await;
+    let id = desk.sell("k1", 10_000).await.expect("sold");
+    let reading = desk.reading(7, 20_000);
+    desk.poll(reading).await;
+    desk.books.silent(number(), Some(ACCOUNT)).await;
+    desk.books.flush().await;
+    let store = &desk.store;
+    let meters = read::meters(store).await.expect("read");
+    let meter = &meters[0];
+    assert_eq!((meters.len(), meter.number.as_str(), meter.unit), (1, "202611000001", 1));
+    assert_eq!(meter.latest.as_ref().map(|latest| (latest.power_w, latest.clock_drift_s)), Some((150, None)));
+    assert!(meter.silent_since_utc_s.is_some());
+    let books = meter.shop.as_ref().and_then(|shop| shop.books.as_ref()).expect("it is open");
+    assert_eq!((books.money.as_str(), books.balance_minor), ("normal", 20_000));
+    let sale = read::sale(store, id).await.expect("read").expect("there");
+    assert_eq!((sale.amount_minor, sale.state.as_str(), sale.closed_utc_s), (10_000, "requested", None));
+    assert_eq!(read::sales_of(store, 1).await.expect("read").len(), 1);
+    assert_eq!(read::sales_count(store).await.expect("read"), 1);
+    assert_eq!(read::unknown_sales(store).await.expect("read"), (0, 0));
+    assert_eq!(read::sold_minor(store, 1).await.expect("read"), 0);
+    assert!(!read::events_of(store, 1, &["sale_requested", "SaleRequested"]).await.expect("read").is_empty());
+    let curve = read::curve(store, "202611000001", 0, 10).await.expect("read");
+    assert_eq!(curve.iter().map(|row| row.total).collect::<Vec<_>>(), [reading.energy.total_centi_kwh]);
+    assert!(read::latest_utc_s(store).await.expect("read") >= reading.taken.utc_s);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_at_a_time() {
+    let scratch = Scratch::new().await;
+    let first = desk(&scratch.place).await;
+    let second = Store::open(scratch.place.clone(), Duration::ZERO).await.expect_err("in use");
+    assert!(matches!(second, StoreError::InUse { .. }), "{second}");
+    first.stop().await;
+    desk(&scratch.place).await.stop().await;
+}
+
+/// A process that was taken for dead wakes up beside its successor.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lost_the_database_writes_no_more() {
+    let scratch = Scratch::new().await;
+    if !scratch.is_postgres() {
+        return; // A file is locked by the operating system; nobody can take it from a living process.
+    }
+    let first = desk(&scratch.place).await;
+    first.open().await;
+    sqlx::query("UPDATE lease SET until_ms = 0").execute(first.store.writer()).await.expect("made to look dead");
+    let second = desk(&scratch.place).await;
+    let late = first.sell("k1", 10_000).await;
+    assert!(matches!(late, Err(SellError::Store(_))), "{late:?}");
+    assert!(!first.store.holds());
+    let stopped = first.sell("k2", 10_000).await;
+    assert!(matches!(stopped, Err(SellError::Store(_))), "{stopped:?}");
+    assert_eq!(second.sell("k1", 10_000).await.expect("sold"), 1);
+    assert!(second.store.holds());
+    assert_eq!(second.count("sale").await, 1);
 }

@@ -1,6 +1,6 @@
 //! A site file is taken whole or not at all, and every complaint says where.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 use vending_station::{
     site::{self, Complaint},
     store::{Store, site as stored},
@@ -204,8 +204,8 @@ fn a_bad_csv_line_is_told_by_file_line_and_column() {
 async fn nothing_is_half_imported_and_a_second_process_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("station.sqlite");
-    let store = Store::open(&file).await.expect("opened");
-    let second = Store::open(&file).await.expect_err("in use");
+    let store = Store::open(&*file, Duration::ZERO).await.expect("opened");
+    let second = Store::open(&*file, Duration::ZERO).await.expect_err("in use");
     assert!(second.to_string().contains("in use by another process"), "{second}");
     let site = site::from_toml("s.toml", GOOD).expect("good").site;
     stored::import(&store, &site).await.expect("imported");

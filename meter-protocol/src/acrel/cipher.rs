@@ -80,6 +80,7 @@ impl FrameKey {
     fn encipher(&self, block: [u8; 4]) -> [u8; 4] {
         let [k0, k1, k2, k3] = self.0;
         let (mut v0, mut v1) = halves(block);
+        // The cipher adds modulo 2^16.
         let mut sum = 0_u16;
         for _ in 0..ROUNDS {
             sum = sum.wrapping_add(DELTA);
@@ -92,6 +93,7 @@ impl FrameKey {
     fn decipher_block(&self, block: [u8; 4]) -> [u8; 4] {
         let [k0, k1, k2, k3] = self.0;
         let (mut v0, mut v1) = halves(block);
+        // Modulo 2^16, as above.
         let mut sum = (0..ROUNDS).fold(0_u16, |sum, _| sum.wrapping_add(DELTA));
         for _ in 0..ROUNDS {
             v1 = v1.wrapping_sub(mixed(v0, sum, k2, k3));
@@ -109,6 +111,7 @@ impl fmt::Debug for FrameKey {
 }
 
 fn mixed(v: u16, sum: u16, left: u16, right: u16) -> u16 {
+    // Modulo 2^16, as the cipher is defined.
     (v << 4).wrapping_add(left) ^ v.wrapping_add(sum) ^ (v >> 5).wrapping_add(right)
 }
 

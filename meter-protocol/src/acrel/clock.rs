@@ -115,6 +115,7 @@ impl Clock {
     /// The bytes of function 20H @0354H that set the clock.
     #[must_use]
     pub fn frame(&self) -> ClockFrame {
+        // The year is 2000 or later by construction.
         let [_, year] = self.year.saturating_sub(CENTURY).to_be_bytes();
         ClockFrame([self.second, self.minute, self.hour, self.weekday(), self.day, self.month, year, 0, 0, 0])
     }
@@ -143,6 +144,7 @@ impl ClockFrame {
 pub(crate) fn from_bytes(year: u8, month: u8, day: u8, time: [u8; 3]) -> Result<Clock, ClockError> {
     let [hour, minute, second] = time;
     in_range("year of the century", year.into(), 0, 99)?;
+    // At most 2099, checked above.
     Clock::new(CENTURY.saturating_add(year.into()), month, day, hour, minute, second)
 }
 

@@ -40,6 +40,7 @@ impl Rate {
         };
         match codes {
             RateCodes::FromZero => from_zero,
+            // At most 4.
             RateCodes::FromOne => from_zero.saturating_add(1),
         }
     }

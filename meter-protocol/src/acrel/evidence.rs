@@ -120,6 +120,7 @@ impl RateEvidence {
         let code = code_at(table, (first.hour(), first.minute()))?;
         let later = code_at(table, (second.hour(), second.minute()))?;
         let mut counted = (0_u8..).zip(rates(before).into_iter().zip(rates(after))).filter(|(_, (a, b))| a != b);
+        // One of four indices.
         let (Some((index, _)), None) = (counted.next(), counted.next()) else { return None };
         let one_slot = same_day && first <= second && code == later;
         one_slot.then_some(Self { from_one: code == index.saturating_add(1), from_zero: code == index })

@@ -176,6 +176,7 @@ impl LoadControlBlock {
             return Err(BlockError::Missing { block: BLOCK, address, count });
         }
         let count = line_count(model);
+        // A length of at most 38 bytes.
         let expected = count.saturating_mul(LINE_REGISTERS).saturating_add(1).saturating_mul(2);
         let wrong = BlockError::Length { block: BLOCK, expected, actual: registers.bytes().len() };
         let (flags, rest) = registers.bytes().split_first_chunk::<2>().ok_or(wrong)?;
@@ -183,6 +184,7 @@ impl LoadControlBlock {
             return Err(wrong);
         }
         let mut lines = [LineLoadControl::default(); 3];
+        // Twelve bytes a line.
         for (line, bytes) in lines.iter_mut().zip(rest.chunks_exact(LINE_REGISTERS.saturating_mul(2))) {
             *line = LineLoadControl::parse(bytes).ok_or(wrong)?;
         }

@@ -49,6 +49,7 @@ impl MeterNumber {
     pub fn from_bcd(bcd: [u8; 6]) -> Result<Self, MeterNumberError> {
         for (index, digit) in digits(bcd).enumerate() {
             if digit > 9 {
+                // A place among twelve.
                 return Err(MeterNumberError::Digit { place: index.saturating_add(1) });
             }
         }
@@ -93,6 +94,7 @@ impl FromStr for MeterNumber {
             return Err(MeterNumberError::Length { len: text.len() });
         };
         if let Some(index) = text.iter().position(|byte| !byte.is_ascii_digit()) {
+            // A place in a text.
             return Err(MeterNumberError::Digit { place: index.saturating_add(1) });
         }
         let mut bcd = [0; 6];

@@ -253,6 +253,8 @@ pub struct Profile {
     pub total_meaning: Option<TotalMeaning>,
     /// Polarity of the enable flags of load control as read.
     pub enable_polarity: Option<EnablePolarity>,
+    /// Polarity of the enable word of time control as read.
+    pub time_polarity: Option<EnablePolarity>,
     /// Longest time until a reply starts, in microseconds. Default 3 s: the vendor's tool waits as long.
     pub longest_response_us: u32,
     /// Longest time that a frame can live between the master and the meter (gateways, radio), in microseconds.
@@ -275,6 +277,7 @@ impl Profile {
             ratio_order: None,
             total_meaning: None,
             enable_polarity: None,
+            time_polarity: None,
             longest_response_us: 3_000_000,
             frame_life_us: 60_000_000,
             max_read_registers: 123,

@@ -95,5 +95,6 @@ impl Purchase {
 
 /// The count is a 16-bit register and starts again at 0.
 const fn next_count(count: u16) -> u16 {
+    // The meter counts modulo 2^16.
     count.wrapping_add(1)
 }

@@ -5,7 +5,7 @@ use super::profile::settled;
 use super::{
     BenchTest, BlockError, Clock, ClockError, EnergySide, Model, Profile, StatusWord1, StatusWord2, Unsettled,
 };
-use crate::wire::{Registers, Request};
+use crate::wire::{Exception, ExceptionCode, Registers, Request};
 
 const BLOCK: &str = "realtime block";
 const ADDRESS: u16 = 0x0200;
@@ -40,6 +40,22 @@ impl RealtimeLayout {
         match self {
             Self::FourRate => Request::read_fixed::<ADDRESS, FOUR_RATE_REGISTERS>(),
             Self::EightRate => Request::read_fixed::<ADDRESS, EIGHT_RATE_REGISTERS>(),
+        }
+    }
+
+    /// The read that finds out: 72 registers. [`RealtimeLayout::detected`] judges the answer.
+    pub const DETECT: Request<'static> = Self::EightRate.request();
+
+    /// The layout by the answer to [`RealtimeLayout::DETECT`]: registers, or an exception. `None` for an exception that
+    /// says nothing about it.
+    #[must_use]
+    pub fn detected(answer: Result<(), Exception>) -> Option<Self> {
+        match answer {
+            Ok(()) => Some(Self::EightRate),
+            Err(Exception { code: ExceptionCode::ILLEGAL_ADDRESS | ExceptionCode::ILLEGAL_VALUE, .. }) => {
+                Some(Self::FourRate)
+            }
+            Err(_) => None,
         }
     }
 
@@ -148,6 +164,8 @@ impl Realtime {
     ///
     /// # Errors
     /// [`BlockError::Missing`] for another address or function, [`BlockError::Length`].
+    // Where it is called, so that the block is not written to memory and copied: as much work as reading it.
+    #[inline(always)]
     pub fn from_registers(layout: RealtimeLayout, registers: &Registers<'_>) -> Result<Self, BlockError> {
         if registers.address() != ADDRESS || registers.function() != crate::wire::READ_HOLDING {
             let (address, count) = (registers.address(), registers.count());
@@ -160,9 +178,10 @@ impl Realtime {
     ///
     /// # Errors
     /// [`BlockError::Length`].
-    #[inline]
+    #[inline(always)]
     pub fn parse(layout: RealtimeLayout, data: &[u8]) -> Result<Self, BlockError> {
         let words = data.as_chunks::<2>().0;
+        // 96 or 144 bytes.
         let expected = usize::from(layout.registers()).saturating_mul(2);
         let common = words.first_chunk::<48>();
         let (Some(common), true) = (common, data.len() == expected) else {
@@ -175,7 +194,7 @@ impl Realtime {
         Ok(Self::from_words(layout, common, deep_valley))
     }
 
-    #[inline]
+    #[inline(always)]
     fn from_words(layout: RealtimeLayout, w: &[[u8; 2]; 48], deep_valley_centikwh: Option<u32>) -> Self {
         let (clock, weekday_shown, demand) = match layout {
             RealtimeLayout::FourRate => {

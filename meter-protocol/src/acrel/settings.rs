@@ -135,6 +135,7 @@ fn steps(field: &'static str, value: u64, decimals: PriceDecimals) -> Result<u32
         field,
         value: i64::try_from(value).unwrap_or(i64::MAX),
         min: 0,
+        // A limit for the message; no amount is made of it.
         max: i64::from(u32::MAX).saturating_mul(i64::try_from(step).unwrap_or(i64::MAX)),
     };
     let count = value.checked_div(step).ok_or(too_large)?;

@@ -99,6 +99,7 @@ impl Purchase {
         after: &PurseReading,
         price_ceiling_minor_per_kwh: u32,
     ) -> SaleVerdict {
+        // All differences here are of 32-bit amounts in 64 bits.
         let sold_minor = i64::from(self.amount_minor());
         let risen_minor = i64::from(after.remaining_minor).saturating_sub(before.remaining_minor.into());
         let count = (self.count_before(), self.count(), after.purchase_count);
@@ -113,6 +114,7 @@ impl Purchase {
             let (before, after, shown) = count;
             return SaleVerdict::Contradicted(SaleContradiction::Count { before, after, shown });
         }
+        // Of 33-bit amounts in 64 bits: no end is reached.
         let used_minor = sold_minor.saturating_sub(risen_minor);
         if used_minor < ROUNDING_MINOR.saturating_neg() {
             return SaleVerdict::Contradicted(SaleContradiction::TooMuch { sold_minor, risen_minor });

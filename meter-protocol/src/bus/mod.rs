@@ -23,77 +23,21 @@
 //! assert_eq!(bus.next(150_000), Next::Run { slot: 0, job: Job::Poll { cycle: 0 } });
 //! # Ok::<(), meter_protocol::bus::BusError>(())
 //! ```
+//!
+//! Saturating arithmetic is of times, intervals and counters, which stay at their end; no value of a meter is among them.
 
+mod config;
+mod job;
 mod meter;
 
+pub use config::{BusConfig, BusError};
+pub use job::{Class, Job, JobOutcome};
 pub use meter::{LinkState, MAX_CYCLES, MeterCounters, MeterSlot};
-
-use thiserror::Error;
 
 /// Most meters on one line: the unit numbers of Modbus.
 pub const MAX_METERS: usize = 247;
 /// Most jobs of one class that wait for one meter.
 pub const MAX_WAITING: u8 = 32;
-
-/// What a caller can ask for a meter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// A sale, a money overwrite, and the reads around them.
-    Money,
-    /// A switch or a setting.
-    Control,
-    /// A reading that somebody waits for.
-    ReadNow,
-}
-
-impl Class {
-    const BY_RANK: [Self; 3] = [Self::Money, Self::Control, Self::ReadNow];
-
-    pub(crate) const fn rank(self) -> usize {
-        match self {
-            Self::Money => 0,
-            Self::Control => 1,
-            Self::ReadNow => 2,
-        }
-    }
-
-    const fn job(self) -> Job {
-        match self {
-            Self::Money => Job::Money,
-            Self::Control => Job::Control,
-            Self::ReadNow => Job::ReadNow,
-        }
-    }
-}
-
-/// What is to be done with a meter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Job {
-    /// The next waiting job of [`Class::Money`].
-    Money,
-    /// The next waiting job of [`Class::Control`].
-    Control,
-    /// The next waiting job of [`Class::ReadNow`].
-    ReadNow,
-    /// The regular reading of this cycle.
-    Poll {
-        /// Index of the cycle, below [`MAX_CYCLES`].
-        cycle: usize,
-    },
-    /// A read of a silent meter, to see whether it has returned. Any read serves, once, without repetition.
-    Probe,
-}
-
-/// How a job ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobOutcome {
-    /// The meter answered, be it with an exception (not one of a gateway, 0AH and 0BH, which is no answer).
-    Answered,
-    /// It was asked and did not answer.
-    NoReply,
-    /// It was not asked, or the link failed while waiting. Says nothing about the meter.
-    NotTransmitted,
-}
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,81 +60,6 @@ pub enum Next {
         /// The job.
         job: Job,
     },
-}
-
-/// A call that does not fit the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum BusError {
-    /// More meters than unit numbers.
-    #[error("{count} meters on one line, the limit is 247")]
-    TooManyMeters {
-        /// Meters given.
-        count: usize,
-    },
-    /// No such meter.
-    #[error("meter {slot} of {count}")]
-    NoSuchSlot {
-        /// Index given.
-        slot: usize,
-        /// Meters on the line.
-        count: usize,
-    },
-    /// No such cycle.
-    #[error("cycle {cycle}, a meter has 4")]
-    NoSuchCycle {
-        /// Index given.
-        cycle: usize,
-    },
-    /// As many jobs of this class wait for this meter as may.
-    #[error("{limit} jobs of class {class:?} already wait for meter {slot}")]
-    Full {
-        /// Index of the meter.
-        slot: usize,
-        /// The class.
-        class: Class,
-        /// The limit.
-        limit: u8,
-    },
-    /// The reported job is not the one under way.
-    #[error("job {job:?} of meter {slot} is not under way")]
-    NotRunning {
-        /// Index reported.
-        slot: usize,
-        /// Job reported.
-        job: Job,
-    },
-}
-
-/// How the bus shares the line. All times in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BusConfig {
-    /// Unanswered jobs in a row after which a meter counts as silent. Default 2.
-    pub trip_after: u8,
-    /// Wait before an unanswered poll is tried again. Default 2 s.
-    pub retry_after_us: u64,
-    /// Wait before the first probe of a silent meter; it doubles with each unanswered one. Default 5 s.
-    pub first_probe_us: u64,
-    /// Longest wait between probes of one meter. Default 45 s.
-    pub longest_probe_us: u64,
-    /// Share of a busy line that all probes together may take, 1 to 100. Default 10.
-    pub probe_share_percent: u8,
-    /// Urgent jobs in a row while a poll is due. Default 8.
-    pub max_urgent_run: u8,
-}
-
-impl Default for BusConfig {
-    fn default() -> Self {
-        Self {
-            trip_after: 2,
-            retry_after_us: 2_000_000,
-            first_probe_us: 5_000_000,
-            longest_probe_us: 45_000_000,
-            probe_share_percent: 10,
-            max_urgent_run: 8,
-        }
-    }
 }
 
 /// One line and its meters. `S` holds the meters: an array, a `Vec`, a borrowed slice.

@@ -155,6 +155,7 @@ impl FieldInfo {
     /// Last register.
     #[must_use]
     pub const fn last(&self) -> u16 {
+        // A field that would pass FFFFH ends there; it can be declared, not read.
         self.address.saturating_add(self.registers().saturating_sub(1))
     }
 

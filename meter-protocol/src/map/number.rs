@@ -70,9 +70,11 @@ impl Number {
         let (significand, exponent) = match bits >> 23 & 0xFF {
             0xFF => return Err(NumberError::NotFinite { bits }),
             0 => (fraction, -149),
+            // A biased exponent has 8 bits.
             biased => (fraction | 0x0080_0000, i32::try_from(biased).map_err(|_| too_long)?.saturating_sub(150)),
         };
         let negative = bits >> 31 == 1;
+        // A significand of 24 bits has its negative.
         let signed = if negative { significand.saturating_neg() } else { significand };
         if signed == 0 {
             return Ok(Self::new(0, 0));
@@ -96,6 +98,7 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.mantissa < 0 { "-" } else { "" };
         let digits = self.mantissa.unsigned_abs();
+        // An exponent of 8 bits, in 32.
         let Ok(decimals) = u32::try_from(i32::from(self.exponent).saturating_neg()) else {
             write!(f, "{sign}{digits}")?;
             let zeros = if digits == 0 { 0 } else { self.exponent.unsigned_abs() };
@@ -105,6 +108,7 @@ impl fmt::Display for Number {
         match 10_u128.checked_pow(decimals) {
             Some(1) => write!(f, "{sign}{digits}"),
             Some(one) => {
+                // A power of ten is never 0.
                 let whole = digits.checked_div(one).unwrap_or(0);
                 let part = digits.checked_rem(one).unwrap_or(0);
                 write!(f, "{sign}{whole}.{part:0width$}")

@@ -48,6 +48,12 @@ pub enum FieldError {
         /// What may be done with it.
         access: Access,
     },
+    /// A window of function 20H is written and never read.
+    #[error("{name} is a window of function 20H and can't be read")]
+    NotReadable {
+        /// Name of the field.
+        name: &'static str,
+    },
     /// A half-register field can't be written without the other half.
     #[error("{name} is half a register")]
     HalfRegister {
@@ -108,6 +114,18 @@ macro_rules! integers {
 integers!(u8, u16, i16, u32, i32, u64, i64);
 
 impl FieldInfo {
+    /// The read of this field alone. Fields of a group are only true together: read those by a [`crate::plan`].
+    ///
+    /// # Errors
+    /// [`FieldError::NotReadable`] for a window of function 20H.
+    pub fn read(&self) -> Result<Request<'static>, FieldError> {
+        match self.table {
+            Table::Holding => Ok(Request::read_holding(self.address, self.registers())?),
+            Table::Input => Ok(Request::read_input(self.address, self.registers())?),
+            Table::Vendor => Err(FieldError::NotReadable { name: self.name }),
+        }
+    }
+
     /// The bytes of the field's registers.
     fn bytes<'a>(&self, registers: &Registers<'a>) -> Result<&'a [u8], FieldError> {
         let function = match self.table {
@@ -129,6 +147,7 @@ impl FieldInfo {
         };
         let order = |order: WordOrder| unsigned(order == WordOrder::LowFirst);
         let signed = |raw: u64, bits: u32| {
+            // 16, 32 or 64 of 64.
             let shift = 64_u32.saturating_sub(bits);
             i128::from(raw.unbounded_shl(shift).cast_signed() >> shift)
         };
@@ -154,6 +173,7 @@ impl FieldInfo {
         if let Some(raw) = self.raw_integer(bytes) {
             return Ok(match self.kind {
                 Kind::Bits => Value::Bits(u16::try_from(raw).unwrap_or(u16::MAX)),
+                // Without a stated scale the steps stand as they are.
                 _ => Value::Number(Number::new(raw, self.scale.unwrap_or(0))),
             });
         }
@@ -183,6 +203,7 @@ impl<T: Integer> Field<T> {
     /// [`FieldError::NotRead`].
     pub fn number(&self, registers: &Registers<'_>) -> Result<Number, FieldError> {
         let raw: i128 = self.value(registers)?.into();
+        // Without a stated scale the steps stand as they are.
         Ok(Number::new(raw, self.info().scale.unwrap_or(0)))
     }
 
@@ -202,6 +223,7 @@ impl<T: Integer> Field<T> {
             Kind::U32(order) | Kind::I32(order) | Kind::U64(order) | Kind::I64(order) => order == WordOrder::LowFirst,
             _ => false,
         };
+        // A length: at most 8 bytes for an integer.
         let needed = usize::from(info.registers()).saturating_mul(2);
         let available = buf.len();
         let data = buf.get_mut(..needed).ok_or(FieldError::BufferTooSmall { name, needed, available })?;

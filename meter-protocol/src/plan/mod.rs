@@ -21,6 +21,8 @@
 //! assert_eq!((reads.reads().len(), reads.reads()[0].address, reads.reads()[0].count), (1, 0x0200, 48));
 //! # Ok::<(), meter_protocol::plan::PlanError>(())
 //! ```
+//!
+//! Saturating arithmetic is of addresses, counts and bus times; no content of a register is among them.
 
 mod forbidden;
 mod optimum;

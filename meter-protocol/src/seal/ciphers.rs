@@ -11,6 +11,12 @@ use zeroize::Zeroize;
 #[cfg(any(feature = "seal-aes", feature = "seal-sm4"))]
 use ccm::{AeadInOut, consts};
 
+// How often a frame was verified and deciphered, for the test that every refusal takes the same way.
+#[cfg(test)]
+std::thread_local! {
+    pub(super) static CALLS: core::cell::Cell<(u32, u32)> = const { core::cell::Cell::new((0, 0)) };
+}
+
 type DesBlock = cipher::Block<TdesEde3>;
 
 const DES_BLOCK: usize = 8;
@@ -97,6 +103,8 @@ impl EpochKeys {
         expect(unused_variables, reason = "suite 1 is authenticated as it came")
     )]
     pub(super) fn verify(&self, frame: &[u8], body: &[u8], tag: &[u8], scratch: &mut Scratch) -> bool {
+        #[cfg(test)]
+        CALLS.with(|calls| calls.update(|(verified, deciphered)| (verified + 1, deciphered)));
         match self {
             Self::Tdes(keys) => {
                 let authentic_len = HEADER_LEN.saturating_add(body.len());
@@ -126,6 +134,8 @@ impl EpochKeys {
         payload_len: usize,
         scratch: &'s mut Scratch,
     ) -> Result<&'s [u8], BadPadding> {
+        #[cfg(test)]
+        CALLS.with(|calls| calls.update(|(verified, deciphered)| (verified, deciphered + 1)));
         match self {
             Self::Tdes(keys) => {
                 let header = frame.first_chunk::<HEADER_LEN>().ok_or(BadPadding)?;

@@ -32,6 +32,10 @@
 //! restarts, so counters are reserved and marks stored before they take effect: see [`Link::next_record`].
 //!
 //! What is inside the frames: [`message`].
+//!
+//! Saturating arithmetic stands here for lengths, which are bounded by the longest frame, and for counts: those of refusals
+//! stay at their largest value, and blocks that can't be counted any more are more than any budget, so that nothing is
+//! sealed.
 
 mod ciphers;
 mod cmac;

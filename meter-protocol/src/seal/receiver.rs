@@ -182,6 +182,7 @@ impl fmt::Debug for Receiver {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ciphers::CALLS;
     use super::super::derive::Agreed;
     use super::super::sender::FIRST_BLOCK;
     use super::super::{KeyBundle, Nonce, PeerId, Reservation, Sender};
@@ -244,11 +245,19 @@ mod tests {
             frame[at] ^= 1;
             frame
         };
-        for (failing, why) in
-            [(frame.clone(), "replay"), (altered(31), "tag"), (altered(7), "epoch"), (altered(16), "body")]
-        {
-            assert_eq!(receiver.open(&failing, &mut [0; 1]), Err(OpenError::Refused), "{why}");
+        let failing = [
+            (frame.clone(), "replay"),
+            (altered(31), "tag"),
+            (altered(7), "the next epoch"),
+            (altered(6), "an epoch far off"),
+            (altered(15), "counter"),
+            (altered(16), "body"),
+        ];
+        for (failing, why) in &failing {
+            CALLS.set((0, 0));
+            assert_eq!(receiver.open(failing, &mut [0; 1]), Err(OpenError::Refused), "{why}");
+            assert_eq!(CALLS.get(), (1, 0), "{why}: verified once, never deciphered");
         }
-        assert_eq!(receiver.counters().refused(), 4);
+        assert_eq!(receiver.counters().refused(), 6);
     }
 }

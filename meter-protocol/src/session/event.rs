@@ -51,6 +51,9 @@ pub enum NoReply {
     /// None came in time.
     #[error("no reply in time")]
     TimedOut,
+    /// A tunnel confirmed that it has the write, without the meter's reply: see [`crate::session::Session::acknowledged`].
+    #[error("acknowledged by the tunnel without the meter's reply")]
+    Acknowledged,
     /// The caller stopped waiting.
     #[error("cancelled while waiting for the reply")]
     Cancelled,

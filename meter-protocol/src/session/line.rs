@@ -12,6 +12,11 @@ const DEFAULT_LONGEST_RESPONSE_US: u32 = 3_000_000;
 /// Default of [`LineConfig::frame_end_us`]: adapters and gateways cut frames into pieces some tens of ms apart.
 const DEFAULT_FRAME_END_US: u32 = 100_000;
 
+/// Default response time-out through a tunnel. Ours.
+const TUNNEL_RESPONSE_TIMEOUT_US: u32 = 10_000_000;
+/// Default longest response time through a tunnel. Ours.
+const TUNNEL_LONGEST_RESPONSE_US: u32 = 30_000_000;
+
 /// How frames are framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,6 +25,8 @@ pub enum Framing {
     Rtu,
     /// Modbus/TCP.
     Tcp,
+    /// RTU frames that something else carries whole, one at a time.
+    Tunnel,
 }
 
 /// Bits of a character with start, parity and stop bits.
@@ -99,7 +106,7 @@ impl Pace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LineConfig {
-    /// RTU or Modbus/TCP.
+    /// RTU, Modbus/TCP or a tunnel.
     pub framing: Framing,
     /// Speed of the line; the time of the reply's characters is added to every time-out.
     pub pace: Pace,
@@ -139,6 +146,17 @@ impl LineConfig {
     pub const fn rtu_unpaced() -> Self {
         let mut line = Self::rtu(0, CharFormat::N8_1);
         line.frame_end_us = 10_000;
+        line
+    }
+
+    /// RTU frames through a tunnel over a radio network. No source gives its times: the defaults are 10 s for a reply
+    /// and 30 s for the latest one.
+    #[must_use]
+    pub const fn tunnel() -> Self {
+        let mut line = Self::rtu(0, CharFormat::N8_1);
+        line.framing = Framing::Tunnel;
+        line.response_timeout_us = TUNNEL_RESPONSE_TIMEOUT_US;
+        line.longest_response_us = TUNNEL_LONGEST_RESPONSE_US;
         line
     }
 

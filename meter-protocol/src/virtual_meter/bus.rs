@@ -173,11 +173,12 @@ impl VirtualBus {
         let unit = *request.first()?;
         let mut line: Option<Vec<u8>> = None;
         for (position, meter) in self.meters.iter_mut().enumerate() {
-            if unit != 0 && meter.unit() != unit {
+            // An enciphered frame hides its unit: every meter that takes those has to try.
+            if unit != 0 && meter.unit() != unit && !meter.is_encrypted() {
                 continue;
             }
             let reply = meter.serve(now_ms, request);
-            if !served.contains(&position) {
+            if (unit == 0 || meter.unit() == unit || reply.is_some()) && !served.contains(&position) {
                 served.push(position);
             }
             line = match (line, reply) {

@@ -1,13 +1,14 @@
 //! The meter itself: its state, and how time passes for it.
 
-use super::clock::{EARLIEST_MS, LATEST_MS, MeterClock};
+use super::clock::{self, EARLIEST_MS, LATEST_MS, MeterClock};
 use super::demand::Demand;
 use super::load::Load;
 use super::load_control::LoadControl;
 use super::model::Model;
-use super::options::{EnergyValues, MeterOptions};
+use super::options::{EnergyValues, Firmware, MeterOptions};
 use super::purse::Purse;
 use super::tables::{self, DateTable, DayTable};
+use super::time_control::TimeControl;
 
 /// Register units are 0.01 kWh; inside, energy is counted in mJ (1 W during 1 ms).
 const MJ_PER_REGISTER_UNIT: u64 = 36_000_000;
@@ -37,6 +38,8 @@ pub struct MeterSetup {
     pub remaining_cents: i32,
     /// Sales so far.
     pub purchase_count: u16,
+    /// Key of the frame encryption, if it is on.
+    pub cipher_key: Option<[u16; 4]>,
 }
 
 impl MeterSetup {
@@ -54,6 +57,7 @@ impl MeterSetup {
             prepay_enabled: false,
             remaining_cents: 0,
             purchase_count: 0,
+            cipher_key: None,
         }
     }
 }
@@ -106,9 +110,13 @@ pub struct VirtualMeter {
     pub(super) clock: MeterClock,
     pub(super) load: Load,
     energies_mj: [u64; 4],
+    deep_valley_mj: u64,
     pub(super) demand: Demand,
     pub(super) purse: Purse,
     pub(super) load_control: LoadControl,
+    pub(super) time_control: TimeControl,
+    time_open: bool,
+    pub(super) cipher_key: Option<[u16; 4]>,
     pub(super) forced: bool,
     pub(super) forced_open: bool,
     pub(super) fault: bool,
@@ -165,18 +173,24 @@ impl VirtualMeter {
             clock: MeterClock::set(start_ms, local_ms, setup.drift_ppm),
             load: Load::NONE.seen_by(model),
             energies_mj: setup.energies_centi_kwh.map(|units| u64::from(units).saturating_mul(MJ_PER_REGISTER_UNIT)),
+            deep_valley_mj: 0,
             demand: Demand::default(),
             purse: Purse::new(setup.prepay_enabled, setup.remaining_cents, setup.purchase_count),
             load_control: LoadControl::default(),
+            time_control: TimeControl::default(),
+            time_open: false,
+            cipher_key: setup.cipher_key,
             forced: false,
             forced_open: false,
             fault: false,
             pt_ratio: 1,
             ct_ratio: 1,
-            // Multi-rate, relay inside, clear frames; bit 6 tells a DDSY.
-            run_state: match model {
-                Model::Dtsy1352 => 0x0001,
-                Model::Ddsy1352 => 0x0041,
+            // Multi-rate, relay inside; bit 5 tells encryption, bit 6 a DDSY.
+            run_state: match (model, setup.cipher_key) {
+                (Model::Dtsy1352, None) => 0x0001,
+                (Model::Dtsy1352, Some(_)) => 0x0021,
+                (Model::Ddsy1352, None) => 0x0041,
+                (Model::Ddsy1352, Some(_)) => 0x0061,
             },
             day_tables: [DayTable::EMPTY; 2],
             date_table: DateTable::EMPTY,
@@ -218,7 +232,11 @@ impl VirtualMeter {
     /// Whether current can flow.
     #[must_use]
     pub const fn relay_closed(&self) -> bool {
-        if self.forced { !self.forced_open } else { !self.purse.tripped && !self.load_control.is_open() }
+        if self.forced {
+            !self.forced_open
+        } else {
+            !self.purse.tripped && !self.load_control.is_open() && !self.time_open
+        }
     }
 
     /// The register of the remaining amount, in 0.01 account units.
@@ -237,6 +255,12 @@ impl VirtualMeter {
     #[must_use]
     pub const fn energies_mj(&self) -> [u64; 4] {
         self.energies_mj
+    }
+
+    /// Deep-valley energy behind the relay since the meter was made, in mJ. Only 8-rate firmware counts any.
+    #[must_use]
+    pub const fn deep_valley_mj(&self) -> u64 {
+        self.deep_valley_mj
     }
 
     /// Connects other consumers, from [`time_ms`](Self::time_ms) on.
@@ -276,6 +300,8 @@ impl VirtualMeter {
         let local_ms = self.clock.local_ms(self.time_ms);
         let MeterOptions { rate_codes, date_table, .. } = self.options;
         let (rate, until_ms) = tables::rate_at(local_ms, &self.day_tables, &self.date_table, rate_codes, date_table);
+        let switch_ms = clock::at_minute(clock::midnight(local_ms), self.time_control.next_start(local_ms));
+        let until_ms = until_ms.min(switch_ms);
         let border_ms = self.clock.world_ms(until_ms.min(Demand::window_end(local_ms)));
         let border_ms = self.load_control.close_at_ms().map_or(border_ms, |at_ms| at_ms.min(border_ms));
         (rate, border_ms.max(self.time_ms.saturating_add(1)))
@@ -285,9 +311,8 @@ impl VirtualMeter {
     fn run(&mut self, to_ms: i64, rate: usize) {
         let span_ms = u64::try_from(to_ms.saturating_sub(self.time_ms)).unwrap_or(0);
         let energy_mj = if self.relay_closed() { self.load.total_w().saturating_mul(span_ms) } else { 0 };
-        if let Some(register) = self.energies_mj.get_mut(rate) {
-            *register = register.saturating_add(energy_mj);
-        }
+        let register = self.energies_mj.get_mut(rate).unwrap_or(&mut self.deep_valley_mj);
+        *register = register.saturating_add(energy_mj);
         self.purse.deduct(energy_mj, rate, self.options.price_scale);
         let from_local_ms = self.clock.local_ms(self.time_ms);
         self.demand.run(energy_mj, from_local_ms, self.clock.local_ms(to_ms));
@@ -298,6 +323,7 @@ impl VirtualMeter {
     /// Brings the relay in line after time, money, load or settings have changed.
     pub(super) fn settle(&mut self) {
         self.purse.settle_latch(&self.options);
+        self.time_open = self.time_control.is_open(self.clock.local_ms(self.time_ms));
         self.load_control.recover(self.time_ms);
         if self.relay_closed() && !self.forced {
             self.load_control.limit(self.time_ms, self.load.watts);
@@ -318,17 +344,28 @@ impl VirtualMeter {
 
     /// Total, spike, peak, flat and valley as the registers show them, in 0.01 kWh. They wrap at 2^32.
     pub(super) fn energy_registers(&self) -> [u32; 5] {
-        let total_mj = self.energies_mj.iter().fold(0_u64, |sum, mj| sum.saturating_add(*mj));
+        let total_mj = self.energies_mj.iter().fold(self.deep_valley_mj, |sum, mj| sum.saturating_add(*mj));
+        let [spike, peak, flat, valley] = self.energies_mj.map(|mj| self.shown(mj));
+        [self.shown(total_mj), spike, peak, flat, valley]
+    }
+
+    /// An energy as a register shows it, in 0.01 kWh.
+    pub(super) fn shown(&self, mj: u64) -> u32 {
         let ratio = match self.options.energy_values {
             EnergyValues::Primary => 1,
             EnergyValues::Secondary => u64::from(self.pt_ratio).saturating_mul(u64::from(self.ct_ratio)).max(1),
         };
-        let shown = |mj: u64| {
-            let units = mj.checked_div(ratio).unwrap_or(0) / MJ_PER_REGISTER_UNIT;
-            // A register pair wraps; the modulus makes the narrowing exact.
-            u32::try_from(units % 0x1_0000_0000).unwrap_or(0)
-        };
-        let [spike, peak, flat, valley] = self.energies_mj.map(shown);
-        [shown(total_mj), spike, peak, flat, valley]
+        let units = mj.checked_div(ratio).unwrap_or(0) / MJ_PER_REGISTER_UNIT;
+        // A register pair wraps; the modulus makes the narrowing exact.
+        u32::try_from(units % 0x1_0000_0000).unwrap_or(0)
+    }
+
+    pub(super) fn has_eight_rates(&self) -> bool {
+        self.options.firmware == Firmware::EightRate
+    }
+
+    /// Whether sales and parameters come enciphered.
+    pub(super) const fn is_encrypted(&self) -> bool {
+        self.run_state & 0x0020 != 0
     }
 }

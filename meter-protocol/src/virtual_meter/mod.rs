@@ -4,12 +4,11 @@
 //! the master side of this crate, down to the check sum. Where a client and this meter agree, two readings of the
 //! documents agree. What the documents leave open is a switch in [`MeterOptions`].
 //!
-//! The meter has a clock, energies in four rates, a purse with its own rounding and a relay. Time comes in as an
+//! The meter has a clock, energies in four or five rates, a purse with its own rounding and a relay. Time comes in as an
 //! argument; all arithmetic is in integers, so that the state after a span of time does not depend on the number of
 //! steps in it. It opens no socket and needs `alloc` only for frames.
 //!
-//! Not modelled: time control (its registers answer exception 02), deep-valley energy and 8-rate firmware, the
-//! per-line force of 20H at 0500H, the maker's frame encryption, and the settings of radio uplinks.
+//! Not modelled: the settings of radio uplinks, and relays that move one by one.
 //!
 //! ```
 //! use meter_protocol::virtual_meter::{Load, MeterOptions, MeterSetup, Model, VirtualMeter};
@@ -30,8 +29,10 @@
 //! bounds is reached between [`EARLIEST_MS`] and [`LATEST_MS`].
 
 mod bus;
+mod cipher;
 mod clock;
 mod demand;
+mod dial_in;
 mod faults;
 mod frame;
 mod load;
@@ -43,6 +44,7 @@ mod purse;
 mod registers;
 mod serve;
 mod tables;
+mod time_control;
 mod write;
 
 #[cfg(test)]
@@ -50,12 +52,14 @@ mod tests;
 
 pub use bus::{BusError, Delivery, Exchange, Line, METERS_MAX, VirtualBus};
 pub use clock::{DRIFT_MAX_PPM, EARLIEST_MS, LATEST_MS};
+pub use dial_in::{DialIn, DialInOptions};
 pub use faults::{FaultCounts, FaultInjector, Faults};
 pub use frame::{FRAME_MAX_BYTES, RequestCut, check_sum_is_good, cut_request};
 pub use load::{Load, PHASE_MAX_W};
 pub use meter::{MeterSetup, SetupError, UNIT_MAX, VirtualMeter};
 pub use model::Model;
 pub use options::{
-    Broadcast, CountJump, DateTableOrder, DeductionRounding, EnablePolarity, EnergyValues, EqualCount, MeterOptions,
-    PriceScale, RateCodes, RatioOrder, RelayBits, RestoreRule, TotalMeaning, TripRule, VendorRefusal, VendorReply,
+    Broadcast, ClearFrames, CountJump, DateTableOrder, DeductionRounding, EnablePolarity, EnergyValues, EqualCount,
+    Firmware, ForceFrame, ForcePerLine, MeterOptions, PriceScale, RateCodes, RatioOrder, RelayBits, RestoreRule,
+    TotalMeaning, TripRule, VendorRefusal, VendorReply,
 };

@@ -20,8 +20,10 @@ pub struct MeterOptions {
     pub total: TotalMeaning,
     /// A sale with the purchase count that the meter already has (point 6).
     pub equal_count: EqualCount,
-    /// A sale whose count is further than one ahead (point 6). A lower count is always refused.
+    /// A sale whose count is further than one ahead (point 6).
     pub count_jump: CountJump,
+    /// A sale whose count is lower than the one that the meter has (point 6).
+    pub lower_count: CountJump,
     /// The answer to an accepted function 20H (point 7).
     pub vendor_reply: VendorReply,
     /// The answer to a refused function 20H (point 7).
@@ -30,10 +32,18 @@ pub struct MeterOptions {
     pub hoarding_limit_cents: Option<u32>,
     /// How the enable word of load control reads (point 9). For writing 1 is always on.
     pub load_enable: EnablePolarity,
+    /// How the enable word of time control reads (point 9).
+    pub time_enable: EnablePolarity,
+    /// What 20H at 0500H does (point 10).
+    pub force_per_line: ForcePerLine,
+    /// Data bytes of that frame (point 10).
+    pub force_frame: ForceFrame,
     /// Most registers that one read may ask for, at least 1 (point 11).
     pub read_max_registers: u16,
     /// Whether a write to unit 0 is carried out; it is never answered (point 11).
     pub broadcast: Broadcast,
+    /// Whether clear sales and parameters are taken while frame encryption is on (point 12).
+    pub clear_frames: ClearFrames,
     /// Which bits of status word 1 show the relay (point 13).
     pub relay_bits: RelayBits,
     /// Whether force mode is still there after a power cut (point 14).
@@ -42,6 +52,8 @@ pub struct MeterOptions {
     pub low_block_on_dtsy: bool,
     /// Whether energy registers are multiplied by the PT and CT ratios (point 16).
     pub energy_values: EnergyValues,
+    /// How many rates the firmware has, and with that the layout of the realtime block.
+    pub firmware: Firmware,
     /// When a started 0.01 is taken off the balance register.
     pub rounding: DeductionRounding,
     /// At which balance the relay opens.
@@ -60,16 +72,22 @@ impl Default for MeterOptions {
             total: TotalMeaning::Energy,
             equal_count: EqualCount::Acknowledge,
             count_jump: CountJump::Refuse,
+            lower_count: CountJump::Refuse,
             vendor_reply: VendorReply::FifteenBytes,
             vendor_refusal: VendorRefusal::Exception,
             hoarding_limit_cents: None,
             load_enable: EnablePolarity::OneIsOn,
+            time_enable: EnablePolarity::OneIsOn,
+            force_per_line: ForcePerLine::Refuse,
+            force_frame: ForceFrame::TenBytes,
             read_max_registers: 125,
             broadcast: Broadcast::Ignore,
+            clear_frames: ClearFrames::Take,
             relay_bits: RelayBits::AllTogether,
             force_survives_power_cut: true,
             low_block_on_dtsy: false,
             energy_values: EnergyValues::Primary,
+            firmware: Firmware::FourRate,
             rounding: DeductionRounding::WhenComplete,
             trip: TripRule::AtLimit,
             restore: RestoreRule::AboveLimit,
@@ -174,7 +192,7 @@ switch! {
 }
 
 switch! {
-    /// What a sale does whose count is two or more ahead.
+    /// What a sale does whose count is neither the next nor the present one.
     CountJump {
         /// Refused.
         Refuse,
@@ -276,5 +294,47 @@ switch! {
         AboveLimit,
         /// When the balance is positive, whatever the overdraft.
         AboveZero,
+    }
+}
+
+switch! {
+    /// The frame that forces each line.
+    ForcePerLine {
+        /// Exception 02: there is no such window.
+        Refuse,
+        /// State 1 is supply on.
+        OneIsOn,
+        /// State 1 is supply off.
+        OneIsOff,
+    }
+}
+
+switch! {
+    /// Data bytes of the frame that forces each line; it always announces 10.
+    ForceFrame {
+        /// 10, as announced.
+        TenBytes,
+        /// 11, as the maker's tool sends.
+        ElevenBytes,
+    }
+}
+
+switch! {
+    /// Clear sales and parameters while frame encryption is on.
+    ClearFrames {
+        /// Taken as before.
+        Take,
+        /// Not answered.
+        Ignore,
+    }
+}
+
+switch! {
+    /// Rates of the firmware.
+    Firmware {
+        /// Four rates; the realtime block has 48 registers.
+        FourRate,
+        /// Deep valley as the fifth; the realtime block has 72 registers and a clock without weekday.
+        EightRate,
     }
 }

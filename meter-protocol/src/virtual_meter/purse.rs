@@ -67,7 +67,9 @@ impl Purse {
     }
 
     fn price_parts_per_mj(&self, rate: usize, scale: PriceScale) -> u128 {
-        let price = self.prices.get(rate).copied().unwrap_or(0);
+        // There are four prices: deep valley costs what valley costs.
+        let [.., valley] = self.prices;
+        let price = self.prices.get(rate).copied().unwrap_or(valley);
         u128::from(price).saturating_mul(u128::from(scale.millionths()))
     }
 
@@ -156,7 +158,7 @@ impl Purse {
             1 => true,
             // The upper half of the range is behind, not ahead: the counter wraps at its width.
             2..=0x7FFF => options.count_jump == CountJump::Accept,
-            _ => false,
+            _ => options.lower_count == CountJump::Accept,
         };
         let after = self.remaining_cents.saturating_add(i64::from(amount_cents));
         let limit = options.hoarding_limit_cents.map_or(REMAINING_MAX_CENTS, i64::from).min(REMAINING_MAX_CENTS);

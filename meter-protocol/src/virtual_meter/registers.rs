@@ -42,14 +42,23 @@ impl VirtualMeter {
             0x0046..=0x0061 => self.prepay_low_block(at(0x0046)),
             0x0063 => Some(self.relay_output_mode),
             0x0200..=0x022F => self.realtime_block(at(0x0200)),
+            0x0230 | 0x0231 if self.has_eight_rates() => self.deep_valley(at(0x0230)),
+            // Up to 72 registers; what they hold is not known.
+            0x0232..=0x0247 if self.has_eight_rates() => Some(0),
             0x0360..=0x0369 => self.port_block(at(0x0360)),
             0x0399 => Some(self.relay_pulse_ms),
             0x039A => Some(self.relay_interval_s),
             0x03A0..=0x03A6 => word_in(&self.serial_ascii, at(0x03A0)),
             0x0400..=0x0418 => self.prepay_block(at(0x0400)),
+            0x0420..=0x046E => self.time_control.register(at(0x0420), self.model, self.options.time_enable),
             0x0480..=0x0492 => self.load_control.register(at(0x0480), self.model, self.options.load_enable),
+            0x5030 | 0x5031 if self.has_eight_rates() => self.deep_valley(at(0x5030)),
             _ => None,
         }
+    }
+
+    fn deep_valley(&self, offset: u16) -> Option<u16> {
+        word_of(&[self.shown(self.deep_valley_mj())], offset)
     }
 
     fn table_register(&self, address: u16) -> Option<u16> {
@@ -123,6 +132,9 @@ impl VirtualMeter {
     fn clock_and_demand(&self) -> [u8; 16] {
         let Civil { year, month, day, weekday, hour, minute, second } = clock::civil(self.clock.local_ms(self.time_ms));
         let short_year = u8::try_from(year % 100).unwrap_or(0);
+        if self.has_eight_rates() {
+            return [short_year, month, day, hour, minute, second, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        }
         let [demand_high, demand_low] = self.demand.max_w.to_be_bytes();
         let [at_minute, at_hour, at_day, at_month] = self.demand.max_at;
         [
@@ -224,9 +236,12 @@ impl VirtualMeter {
     /// 0225H.
     fn status_word_2(&self) -> u16 {
         let limited = self.load_control.is_enabled();
+        let timed = self.time_control.is_enabled();
         joined(&[
             (limited && !self.load_control.is_open(), 0x0007),
             (limited, 0x0008),
+            (timed && !self.time_control.is_open(self.clock.local_ms(self.time_ms)), 0x0070),
+            (timed, 0x0080),
             (self.purse.enabled && !self.purse.tripped, 0x0700),
             (self.purse.enabled, 0x0800),
         ])

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
+use super::cipher;
 use super::frame;
 use super::meter::VirtualMeter;
-use super::options::{Broadcast, VendorRefusal, VendorReply};
+use super::options::{Broadcast, ClearFrames, ForceFrame, ForcePerLine, VendorRefusal, VendorReply};
 use super::purse::Refused;
 
 /// Address of every unit at once.
@@ -40,8 +41,28 @@ impl VirtualMeter {
     /// a bad check sum or with a length that does not fit its function gets no reply, as on a real bus.
     pub fn serve(&mut self, now_ms: i64, request: &[u8]) -> Option<Vec<u8>> {
         self.advance(now_ms);
+        if let Some(clear) = self.deciphered(request) {
+            return self.serve_clear(&clear, true);
+        }
+        self.serve_clear(request, false)
+    }
+
+    /// The frame inside an enciphered one: a sale or parameters with a good check sum.
+    fn deciphered(&self, request: &[u8]) -> Option<Vec<u8>> {
+        let key = self.cipher_key.filter(|_| self.is_encrypted())?;
+        let mut clear = cipher::deciphered(request, key)?;
+        let &[_, 0x20, 1 | 2, 0, _, _, data_bytes, ..] = clear.as_slice() else { return None };
+        clear.truncate(usize::from(data_bytes).saturating_add(9));
+        frame::check_sum_is_good(&clear).then_some(clear)
+    }
+
+    fn serve_clear(&mut self, request: &[u8], was_enciphered: bool) -> Option<Vec<u8>> {
         let (&unit, pdu) = frame::checked(request)?.split_first()?;
         let (&function, data) = pdu.split_first()?;
+        let must_be_enciphered = self.is_encrypted() && self.options.clear_frames == ClearFrames::Ignore;
+        if must_be_enciphered && !was_enciphered && matches!((function, data), (0x20, [1 | 2, 0, ..])) {
+            return None;
+        }
         if unit == BROADCAST_UNIT {
             if self.options.broadcast == Broadcast::Apply && matches!(function, 0x10 | 0x20) {
                 self.answer(function, data);
@@ -115,11 +136,15 @@ impl VirtualMeter {
 
     /// 20H: start, count, byte count, data.
     fn vendor(&mut self, data: &[u8]) -> Answer {
-        let Some((head, values)) = announced(data) else { return Answer::Silent };
+        let Some((head, values)) = announced(data).or_else(|| self.one_byte_more(data)) else { return Answer::Silent };
         let done = match (u16::from_be_bytes([head[0], head[1]]), values.len()) {
             (0x0100, 8) => self.take_sale(values),
             (0x0200, 60) => self.take_parameters(values),
+            (0x0300, 56) => self.time_control.take_settings(0, values, self.model),
+            (0x031C, 56) if self.model.phases() > 1 => self.time_control.take_settings(1, values, self.model),
+            (0x0338, 56) if self.model.phases() > 1 => self.time_control.take_settings(2, values, self.model),
             (0x0354, 10) => self.take_clock(values),
+            (0x0500, bytes) if self.force_length() == Some(bytes) => self.take_force_per_line(values),
             (0x0400, 26) => self.load_control.take_settings(0, values, self.model),
             (0x040D, 26) if self.model.phases() > 1 => self.load_control.take_settings(1, values, self.model),
             (0x041A, 26) if self.model.phases() > 1 => self.load_control.take_settings(2, values, self.model),
@@ -132,6 +157,22 @@ impl VirtualMeter {
             (Err(Refused), VendorRefusal::Exception) => Answer::Exception(ILLEGAL_VALUE),
             (Err(Refused), VendorRefusal::Silent) => Answer::Silent,
         }
+    }
+
+    /// Data bytes of 20H at 0500H, if the meter has that window.
+    fn force_length(&self) -> Option<usize> {
+        match (self.options.force_per_line, self.options.force_frame) {
+            (ForcePerLine::Refuse, _) => None,
+            (_, ForceFrame::TenBytes) => Some(10),
+            (_, ForceFrame::ElevenBytes) => Some(11),
+        }
+    }
+
+    /// The frame of 0500H with the 11 data bytes that the maker's tool sends, where the meter wants it so.
+    fn one_byte_more<'d>(&self, data: &'d [u8]) -> Option<([u8; 4], &'d [u8])> {
+        let &[5, 0, 0, 5, 10, ref values @ ..] = data else { return None };
+        let wanted = self.options.force_frame == ForceFrame::ElevenBytes && values.len() == 11;
+        wanted.then_some(([5, 0, 0, 5], values))
     }
 
     fn vendor_success(&self, data: &[u8]) -> Answer {

@@ -44,11 +44,11 @@ impl DayTable {
     pub(super) const EMPTY: Self = Self { slots: [[0; 3]; SLOTS] };
 
     /// Takes the 42 bytes of a write, or `None` if a slot is no time of day or no rate.
-    pub(super) fn from_bytes(bytes: &[u8], codes: RateCodes) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8], codes: RateCodes, rates: u8) -> Option<Self> {
         let table = Self { slots: unpacked(bytes)? };
         let highest = match codes {
-            RateCodes::FromOne => 4,
-            RateCodes::FromZero => 3,
+            RateCodes::FromOne => rates,
+            RateCodes::FromZero => rates.saturating_sub(1),
         };
         table.slots.iter().all(|&[rate, minute, hour]| rate <= highest && minute < 60 && hour < 24).then_some(table)
     }
@@ -176,10 +176,11 @@ mod tests {
     #[test]
     fn impossible_tables_are_refused() {
         let mut bytes = [0; 42];
-        assert!(DayTable::from_bytes(&bytes, RateCodes::FromOne).is_some());
+        assert!(DayTable::from_bytes(&bytes, RateCodes::FromOne, 4).is_some());
         bytes[0] = 5;
-        assert!(DayTable::from_bytes(&bytes, RateCodes::FromOne).is_none());
-        assert!(DayTable::from_bytes(&bytes[..41], RateCodes::FromOne).is_none());
+        assert!(DayTable::from_bytes(&bytes, RateCodes::FromOne, 4).is_none());
+        assert!(DayTable::from_bytes(&bytes, RateCodes::FromOne, 5).is_some());
+        assert!(DayTable::from_bytes(&bytes[..41], RateCodes::FromOne, 4).is_none());
         let dates = [0x0A, 0x0F, 1, 6, 5, 4, 0, 0, 0, 0, 0, 0];
         assert!(DateTable::from_bytes(&dates, DateTableOrder::MonthDayTable).is_some());
         let dates = [1, 32, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];

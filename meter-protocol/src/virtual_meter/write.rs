@@ -2,7 +2,7 @@
 
 use super::clock;
 use super::meter::{UNIT_MAX, VirtualMeter};
-use super::options::RatioOrder;
+use super::options::{ForcePerLine, RatioOrder};
 use super::purse::{Purse, Refused};
 use super::serve::{self, WriteError};
 use super::tables::{DateTable, DayTable};
@@ -64,15 +64,16 @@ impl VirtualMeter {
             return Ok(());
         }
         check_length(bytes, 42)?;
-        let table = DayTable::from_bytes(bytes, self.options.rate_codes).ok_or(WriteError::Value)?;
+        let rates = if self.has_eight_rates() { 5 } else { 4 };
+        let table = DayTable::from_bytes(bytes, self.options.rate_codes, rates).ok_or(WriteError::Value)?;
         let [first, second] = &mut self.day_tables;
         *(if start == day_table_1 { first } else { second }) = table;
         Ok(())
     }
 
-    /// Frame encryption (bit 5) is not modelled: the meter does not pretend to have switched it on.
+    /// Frame encryption (bit 5) can only be switched on in a meter that has a key.
     fn write_run_state(&mut self, word: u16) -> Result<(), WriteError> {
-        if word & 0x0020 != 0 {
+        if word & 0x0020 != 0 && self.cipher_key.is_none() {
             return Err(WriteError::Value);
         }
         self.run_state = word;
@@ -186,6 +187,21 @@ impl VirtualMeter {
             self.write_number(number).map_err(|_| Refused)?;
         }
         self.purse = purse;
+        Ok(())
+    }
+
+    /// 20H at 0500H: flag, mode and state of each line. There is one relay, so the first flagged line decides.
+    pub(super) fn take_force_per_line(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let one_is_off = self.options.force_per_line == ForcePerLine::OneIsOff;
+        for &[flag, mode, state] in bytes.as_chunks::<3>().0.iter().take(self.model.phases()) {
+            if flag > 1 || mode > 1 || state > 1 {
+                return Err(Refused);
+            }
+            if flag == 1 {
+                (self.forced, self.forced_open) = (mode == 1, (state == 1) == one_is_off);
+                return Ok(());
+            }
+        }
         Ok(())
     }
 

@@ -8,9 +8,13 @@
 //! | [`rtu`] | frames with unit and CRC |
 //! | [`tcp`] | frames with the MBAP header of Modbus/TCP |
 //! | [`sniff`] | frames seen without knowing the request |
+//! | [`stream`] | frames cut out of a noisy stream, for listening |
 //! | [`factory`] | functions that are recognised and never built |
 //!
 //! A reply is only ever decoded against its request. `nom` parses the headers; none of its types is public.
+//!
+//! Saturating arithmetic is of lengths and addresses that are checked against a limit right after; no content of a
+//! register goes through it.
 
 pub mod crc;
 pub mod factory;
@@ -18,10 +22,14 @@ pub mod reply;
 pub mod request;
 pub mod rtu;
 pub mod sniff;
+pub mod stream;
 pub mod tcp;
 
 mod cursor;
 mod error;
+mod exception;
+mod expectation;
+mod span;
 
 pub use error::{EncodeError, FrameError, ReplyError, RequestError};
 pub use reply::{Answer, Exception, ExceptionCode, Registers, Reply, VendorReply};

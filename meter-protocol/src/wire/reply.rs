@@ -1,9 +1,11 @@
 //! What a slave answers, decoded against what was asked.
 
 use super::cursor::Cursor;
-use super::request::{Expectation, IdQuery, byte, parse_pair};
+use super::exception::parse_exception;
+use super::request::{Expectation, IdQuery, ReplyLen, byte, parse_pair};
 use super::{EXCEPTION_BIT, EncodeError, FrameError, READ_HOLDING, READ_INPUT, REPORT_ID, ReplyError, VENDOR_WRITE};
-use core::fmt;
+
+pub use super::exception::{Exception, ExceptionCode};
 
 /// An answer: what was asked for, or an exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,104 +143,6 @@ impl<'a> VendorReply<'a> {
     }
 }
 
-/// An exception: the function that was refused and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exception {
-    /// Function asked, without the exception bit.
-    pub function: u8,
-    /// The reason.
-    pub code: ExceptionCode,
-}
-
-impl Exception {
-    /// Whether the meter may have acted although an exception came: it failed while acting (04), works on it (05), did
-    /// not answer the gateway (0BH), or the code says nothing that is known. A write must then be read back.
-    #[must_use]
-    pub fn may_have_acted(&self) -> bool {
-        let refused_before = [
-            ExceptionCode::ILLEGAL_FUNCTION,
-            ExceptionCode::ILLEGAL_ADDRESS,
-            ExceptionCode::ILLEGAL_VALUE,
-            ExceptionCode::BUSY,
-            ExceptionCode::GATEWAY_PATH,
-        ];
-        !refused_before.contains(&self.code)
-    }
-
-    /// Whether it comes from a gateway whose meter did not answer (0AH, 0BH).
-    #[must_use]
-    pub fn is_of_gateway(&self) -> bool {
-        [ExceptionCode::GATEWAY_PATH, ExceptionCode::GATEWAY_TARGET].contains(&self.code)
-    }
-}
-
-impl fmt::Display for Exception {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "function {:02X}H refused: {}", self.function, self.code)
-    }
-}
-
-/// The reason of an exception; codes beyond the standard are kept. Never 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExceptionCode(core::num::NonZeroU8);
-
-impl ExceptionCode {
-    /// The function is not supported.
-    pub const ILLEGAL_FUNCTION: Self = Self::standard(1);
-    /// A register of the request does not exist.
-    pub const ILLEGAL_ADDRESS: Self = Self::standard(2);
-    /// A value or a count is not allowed.
-    pub const ILLEGAL_VALUE: Self = Self::standard(3);
-    /// The device failed.
-    pub const DEVICE_FAILURE: Self = Self::standard(4);
-    /// The device is busy.
-    pub const BUSY: Self = Self::standard(6);
-    /// A gateway has no path to the unit.
-    pub const GATEWAY_PATH: Self = Self::standard(0x0A);
-    /// The unit behind a gateway did not answer.
-    pub const GATEWAY_TARGET: Self = Self::standard(0x0B);
-
-    const fn standard(code: u8) -> Self {
-        match core::num::NonZeroU8::new(code) {
-            Some(code) => Self(code),
-            None => Self(core::num::NonZeroU8::MIN),
-        }
-    }
-
-    /// The code, or `None` for the reserved code 0.
-    #[must_use]
-    pub const fn new(code: u8) -> Option<Self> {
-        match core::num::NonZeroU8::new(code) {
-            Some(code) => Some(Self(code)),
-            None => None,
-        }
-    }
-
-    /// The byte on the wire.
-    #[must_use]
-    pub const fn get(self) -> u8 {
-        self.0.get()
-    }
-}
-
-impl fmt::Display for ExceptionCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self.get() {
-            1 => "illegal function",
-            2 => "illegal address",
-            3 => "illegal value",
-            4 => "device failure",
-            5 => "acknowledged, still working",
-            6 => "busy",
-            8 => "memory parity error",
-            0x0A => "gateway path unavailable",
-            0x0B => "no answer from the unit behind the gateway",
-            _ => "vendor code",
-        };
-        write!(f, "exception {:02X}H ({words})", self.get())
-    }
-}
-
 impl Reply<'_> {
     /// The same reply with its data moved into `room`, for a caller whose buffer outlives the frame.
     ///
@@ -271,6 +175,18 @@ impl<'a> Answer<'a> {
     /// [`ReplyError`] names the first thing that does not fit.
     #[inline]
     pub fn parse(pdu: &'a [u8], expected: &Expectation) -> Result<Self, ReplyError> {
+        // What a master reads all day is seen at a glance, where it is called; anything else is looked at in order.
+        if let (Expectation::Registers { function, span }, [actual, byte_count, bytes @ ..]) = (*expected, pdu)
+            && *actual == function
+            && usize::from(*byte_count) == bytes.len()
+            && bytes.len() == span.byte_count()
+        {
+            return Ok(Self::Reply(Reply::Registers(Registers { function, address: span.address(), bytes })));
+        }
+        Self::parse_in_order(pdu, expected)
+    }
+
+    fn parse_in_order(pdu: &'a [u8], expected: &Expectation) -> Result<Self, ReplyError> {
         let asked = expected.function();
         let Ok((data, function)) = byte(pdu) else {
             return Err(FrameError::TooShort { expected: 1, actual: pdu.len() }.into());
@@ -290,8 +206,7 @@ impl<'a> Answer<'a> {
         }
         match *expected {
             Expectation::Registers { function, span } => {
-                let wanted = usize::from(span.count()).saturating_mul(2);
-                let bytes = counted(function, data, wanted)?;
+                let bytes = counted(function, data, span.byte_count())?;
                 Ok(Reply::Registers(Registers { function, address: span.address(), bytes }))
             }
             Expectation::Echo { function, address, value } => {
@@ -338,18 +253,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-pub(crate) fn parse_exception(function: u8, data: &[u8]) -> Result<Exception, FrameError> {
-    match data {
-        &[code] => match ExceptionCode::new(code) {
-            Some(code) => Ok(Exception { function, code }),
-            None => Err(FrameError::ExceptionZero),
-        },
-        _ => Err(FrameError::Shape { function: function | EXCEPTION_BIT, len: data.len() }),
-    }
-}
-
 /// The bytes after a byte count that must be `wanted`.
-#[inline]
 fn counted(function: u8, data: &[u8], wanted: usize) -> Result<&[u8], ReplyError> {
     let Ok((bytes, byte_count)) = byte(data) else {
         return Err(FrameError::Shape { function, len: data.len() }.into());
@@ -370,7 +274,6 @@ fn parse_id<'a>(
     expected: &Expectation,
     data: &'a [u8],
 ) -> Result<Reply<'a>, ReplyError> {
-    use super::request::ReplyLen;
     if let ReplyLen::Fixed(wanted) = expected.reply_len()
         && pdu_len != wanted
     {

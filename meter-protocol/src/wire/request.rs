@@ -2,15 +2,18 @@
 
 use super::cursor::Cursor;
 use super::factory::FactoryFunction;
+use super::span::{fixed_span, register_write, span};
 use super::{EncodeError, FrameError, MAX_READ_REGISTERS, MAX_WRITE_REGISTERS, RequestError};
 use super::{READ_HOLDING, READ_INPUT, REPORT_ID, VENDOR_WRITE, WRITE_MULTIPLE, WRITE_SINGLE};
 use nom::number::complete::{be_u8, be_u16};
 use nom::{IResult, Parser};
 
+pub use super::expectation::Expectation;
+pub(crate) use super::expectation::ReplyLen;
+pub use super::span::{RegisterWrite, Span};
+
 /// The eight bytes after 11H by which the vendor's tool asks for the version.
 const VERSION_QUERY: [u8; 8] = [0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10];
-/// Bytes of a version reply as PDU: the tool takes 15 bytes with unit and CRC.
-const VERSION_REPLY_PDU_LEN: usize = 12;
 
 /// A request of a master. Every value of this type is within the limits of its function and is no factory function.
 ///
@@ -41,54 +44,6 @@ pub enum Request<'a> {
     ReportId(IdQuery),
     /// 20H, vendor write.
     Vendor(RegisterWrite<'a>),
-}
-
-/// A run of registers to read: at least one, at most 125, not past FFFFH.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    address: u16,
-    count: u16,
-}
-
-impl Span {
-    /// First register.
-    #[must_use]
-    pub const fn address(&self) -> u16 {
-        self.address
-    }
-
-    /// Number of registers.
-    #[must_use]
-    pub const fn count(&self) -> u16 {
-        self.count
-    }
-}
-
-/// Registers to write: at least one, at most 123, not past FFFFH, no factory range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RegisterWrite<'a> {
-    span: Span,
-    data: &'a [u8],
-}
-
-impl<'a> RegisterWrite<'a> {
-    /// First register.
-    #[must_use]
-    pub const fn address(&self) -> u16 {
-        self.span.address
-    }
-
-    /// Number of registers.
-    #[must_use]
-    pub const fn count(&self) -> u16 {
-        self.span.count
-    }
-
-    /// Register contents, two bytes each, high byte first.
-    #[must_use]
-    pub const fn data(&self) -> &'a [u8] {
-        self.data
-    }
 }
 
 /// Which form of 11H is asked.
@@ -304,102 +259,6 @@ pub enum Incoming<'a> {
         /// Bytes after it.
         data: &'a [u8],
     },
-}
-
-/// What a reply must look like: the request without its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Expectation {
-    /// Register contents of this run.
-    Registers {
-        /// 03H or 04H.
-        function: u8,
-        /// What was asked.
-        span: Span,
-    },
-    /// Address and value (06H) or count (10H) as they were sent.
-    Echo {
-        /// 06H or 10H.
-        function: u8,
-        /// Address sent.
-        address: u16,
-        /// Value or count sent.
-        value: u16,
-    },
-    /// An identification.
-    Id(IdQuery),
-    /// Any bytes after 20H or A0H: their meaning is not documented, so success is decided by reading back.
-    Vendor {
-        /// Window that was written.
-        address: u16,
-    },
-}
-
-/// How long the PDU of a reply is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReplyLen {
-    /// Known from the request.
-    Fixed(usize),
-    /// Told by the byte after the function code.
-    Counted,
-    /// Ended by silence.
-    Open,
-}
-
-impl Expectation {
-    /// The function code asked.
-    #[must_use]
-    pub const fn function(&self) -> u8 {
-        match self {
-            Self::Registers { function, .. } | Self::Echo { function, .. } => *function,
-            Self::Id(_) => REPORT_ID,
-            Self::Vendor { .. } => VENDOR_WRITE,
-        }
-    }
-
-    pub(crate) const fn reply_len(&self) -> ReplyLen {
-        match self {
-            Self::Registers { span, .. } => ReplyLen::Fixed((span.count as usize).saturating_mul(2).saturating_add(2)),
-            Self::Echo { .. } => ReplyLen::Fixed(5),
-            Self::Id(IdQuery::AcrelVersion) => ReplyLen::Fixed(VERSION_REPLY_PDU_LEN),
-            Self::Id(IdQuery::Standard) => ReplyLen::Counted,
-            Self::Vendor { .. } => ReplyLen::Open,
-        }
-    }
-}
-
-const fn span(address: u16, count: usize, max: u16) -> Result<Span, RequestError> {
-    if count == 0 || count > max as usize {
-        return Err(RequestError::Count { count, max });
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "at most 125, checked above")]
-    let count = count as u16;
-    if address.checked_add(count.saturating_sub(1)).is_none() {
-        return Err(RequestError::PastEnd { address, count });
-    }
-    Ok(Span { address, count })
-}
-
-const fn fixed_span<const ADDRESS: u16, const LEN: usize>() -> Span {
-    const {
-        assert!(
-            LEN.is_multiple_of(2) && span(ADDRESS, LEN / 2, MAX_WRITE_REGISTERS).is_ok(),
-            "1..=123 whole registers"
-        );
-        #[expect(clippy::cast_possible_truncation, reason = "at most 123, asserted above")]
-        Span { address: ADDRESS, count: (LEN / 2) as u16 }
-    }
-}
-
-const fn register_write(address: u16, data: &[u8]) -> Result<RegisterWrite<'_>, RequestError> {
-    let (pairs, rest) = data.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(RequestError::OddData { len: data.len() });
-    }
-    match span(address, pairs.len(), MAX_WRITE_REGISTERS) {
-        Ok(span) => Ok(RegisterWrite { span, data }),
-        Err(error) => Err(error),
-    }
 }
 
 pub(crate) fn byte(input: &[u8]) -> IResult<&[u8], u8, ()> {

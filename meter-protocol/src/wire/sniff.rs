@@ -3,7 +3,7 @@
 //! Standard functions must have the shape of their request or of their reply; anything else with a fitting CRC or
 //! header is reported as a valid, opaque frame.
 
-use super::reply::parse_exception;
+use super::exception::parse_exception;
 use super::request::byte;
 use super::{EXCEPTION_BIT, Exception, FrameError, Incoming, Request, rtu, tcp};
 

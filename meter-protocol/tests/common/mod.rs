@@ -30,3 +30,9 @@ pub(crate) const REALTIME_REPLY: &str = "
 pub(crate) const PREPAY_REPLY: &str = "
     01 03 32 00 01 00 0C 00 00 2E E0 00 00 27 10 00 00 1B 58 00 00 0F A0 00 00 07 D0 00 00 01 F4
     00 00 00 00 00 00 00 00 00 12 D6 87 00 00 22 AB 00 00 00 00 00 00 91 58";
+
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) mod random;
+#[cfg(feature = "virtual-meter")]
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) mod virtual_line;

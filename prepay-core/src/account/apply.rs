@@ -3,15 +3,22 @@
 use alloc::vec::Vec;
 
 use super::command::SupplyOrder;
-use super::event::{Event, Fact, MeterOpening, Payment, Settled};
+use super::event::{DifferenceKind, Event, Fact, MeterOpening, Payment, Settled};
+use super::money_facts;
+use super::posting::first_transfer;
+use super::refund_facts;
 use super::refusal::ApplyError;
-use super::state::{Account, DriftCount, Marks, MeterState, Quarantine, Suspicion};
+use super::replaced_facts;
+use super::state::{Account, DriftCount, LastSale, Marks, MeterState, Quarantine, Suspicion};
 use super::terms::Purse;
+use crate::bend;
 use crate::finding::FindingKind;
 use crate::id::MeterNumber;
 use crate::money::Money;
-use crate::relay::Order;
-use crate::sale::{Begun, Next, OpenSale, Phase, SendOutcome};
+use crate::refund::RefundPhase;
+use crate::relay::{Order, StandingOrder};
+use crate::sale::{Begun, Evidence, Next, OpenSale, Phase, SendOutcome};
+use crate::series::{Point, Series, Source};
 use crate::settlement::PricerState;
 use crate::status::{Credit, Link, Load, Service};
 
@@ -32,7 +39,7 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
     let impossible = |fact| ApplyError::Impossible { seq: event.seq, fact };
     match &event.fact {
         Fact::Opened { terms, meters, station_credit } => {
-            if account.service != Service::NotOpened {
+            if !matches!(account.service, Service::NotOpened | Service::Prepared) {
                 return Err(impossible("opened"));
             }
             let in_meter = terms.purse == Purse::InMeter;
@@ -40,6 +47,7 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             account.purse = *station_credit;
             account.terms = Some(*terms);
             account.service = Service::Open;
+            account.prepared = None;
         }
         Fact::TermsChanged { terms } => account.terms = Some(*terms),
         Fact::Settled(settled) => take_settled(account, settled, event.seq)?,
@@ -54,10 +62,15 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             }
             if !in_meter {
                 account.credit = *to;
+                // Credit is above the limit again without it: emergency credit is paid back.
+                if *to < Credit::Arrears {
+                    account.emergency = None;
+                }
             }
         }
-        Fact::StationSaleMade { sale, amount, .. } => {
+        Fact::StationSaleMade { sale, amount, channel, .. } => {
             account.purse = account.purse.plus(*amount)?;
+            account.receipts.record(*sale, first_transfer(event.account, event.seq), *channel, *amount);
             account.latest_sale = Some(*sale);
         }
         Fact::SaleRequested { sale, meter, amount, payment, operator } => {
@@ -80,14 +93,18 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             account.purse = purse;
             account.held = held;
             account.latest_sale = Some(*sale);
+            if let Payment::Channel(channel) = payment {
+                account.receipts.record(*sale, first_transfer(event.account, event.seq), *channel, *amount);
+            }
         }
-        Fact::SaleApplied { meter, amount, count, .. } => {
+        Fact::SaleApplied { sale, meter, amount, count, .. } => {
             let (purse, held) = (account.purse.minus(*amount)?, account.held.minus(*amount)?);
             let state = find(account, *meter).ok_or(impossible("sale_applied"))?;
             state.purse = state.purse.plus(*amount)?;
             state.count = *count;
             state.posted_writes = state.posted_writes.saturating_add(1);
             state.sale = None;
+            state.last_sale = Some(LastSale { sale: *sale, amount: *amount });
             state.marks.fence_closed_ms = None;
             account.purse = purse;
             account.held = held;
@@ -99,16 +116,41 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
             state.marks.fence_closed_ms = None;
             account.held = held;
         }
+        fact @ (Fact::RefundRequested { .. }
+        | Fact::RefundApplied { .. }
+        | Fact::RefundVoided { .. }
+        | Fact::PaidBack { .. }) => refund_facts::take(account, fact, event.seq)?,
+        fact @ Fact::ChargeCorrected { .. } => take_correction(account, fact, event.seq)?,
+        fact @ (Fact::ReplacementRequested { .. }
+        | Fact::ReplacementDone { .. }
+        | Fact::ReplacementRolledBack { .. }
+        | Fact::BenchRead { .. }) => replaced_facts::take(account, fact, event.seq)?,
+        fact @ (Fact::Prepared { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Closed { .. }
+        | Fact::MeterAttached { .. }
+        | Fact::MeterDetached { .. }) => money_facts::take_life(account, fact, event.seq)?,
+        fact @ (Fact::PaymentReceived { .. }
+        | Fact::DebtIncurred { .. }
+        | Fact::DebtRecovered { .. }
+        | Fact::InstalmentsAgreed { .. }
+        | Fact::DebtWrittenOff { .. }
+        | Fact::DepositTaken { .. }
+        | Fact::DepositReturned { .. }
+        | Fact::GoodwillGiven { .. }
+        | Fact::EmergencyTaken { .. }) => money_facts::take_debt(account, fact, event)?,
         fact => {
+            let stack = bend::orders_stack(account);
             let number = meter_of(fact).ok_or(impossible("event of a later version"))?;
             let state = find(account, number).ok_or(impossible("event of an unknown meter"))?;
-            take_meter_fact(state, fact, event).ok_or(impossible("event without its sale"))??;
+            take_meter_fact(state, fact, event, stack).ok_or(impossible("event without its sale"))??;
         }
     }
     Ok(())
 }
 
-fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
+pub(super) fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
     let shown = opening.shown;
     MeterState {
         terms: opening.terms,
@@ -122,6 +164,7 @@ fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
         taxed: Money::ZERO,
         accrued: Money::ZERO,
         pricer: PricerState::default(),
+        series: Series::new(point(&shown, Source::Measured, opening.terms.ratio), PricerState::default()),
         drift: DriftCount::default(),
         drifting: false,
         credit: Credit::Normal,
@@ -131,6 +174,17 @@ fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
         cut: false,
         quarantine: None,
         sale: None,
+        refund: None,
+        last_sale: None,
+        friendly_plan: None,
+        restore_awaited: false,
+        unheard_since_utc_s: None,
+        exposed: false,
+        replaced_by: None,
+        carry: None,
+        carried_count: 0,
+        carried_centi_kwh: 0,
+        overwritten: false,
         keep_power: None,
         forced_off: None,
         lock_out: None,
@@ -143,7 +197,29 @@ fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState {
     }
 }
 
-fn find(account: &mut Account, meter: MeterNumber) -> Option<&mut MeterState> {
+/// A reading as a series keeps it.
+pub(super) const fn point(shown: &Evidence, source: Source, ratio: u32) -> Point {
+    Point { energy: shown.energy, taken_utc_s: shown.taken.utc_s, source, ratio }
+}
+
+fn take_correction(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), ApplyError> {
+    let Fact::ChargeCorrected { meter, in_meter, point, charge, tax, pricer, .. } = fact else { return Ok(()) };
+    let purse = if *in_meter { account.purse } else { account.purse.minus(*charge)? };
+    let state = find(account, *meter).ok_or(ApplyError::Impossible { seq, fact: "charge_corrected" })?;
+    let (charged, taxed) = (state.charged.plus(*charge)?, state.taxed.plus(*tax)?);
+    state.series.put(*point);
+    let last = *state.series.last();
+    state.settled.energy = last.energy;
+    state.settled.taken.utc_s = last.taken_utc_s;
+    state.charged = charged;
+    state.taxed = taxed;
+    state.accrued = Money::ZERO;
+    state.pricer = pricer.clone();
+    account.purse = purse;
+    Ok(())
+}
+
+pub(super) fn find(account: &mut Account, meter: MeterNumber) -> Option<&mut MeterState> {
     account.meters.iter_mut().find(|state| state.terms.meter == meter)
 }
 
@@ -152,10 +228,12 @@ fn take_settled(account: &mut Account, settled: &Settled, seq: u64) -> Result<()
     let state = find(account, settled.meter).ok_or(ApplyError::Impossible { seq, fact: "settled" })?;
     let charged = state.charged.plus(settled.charge)?;
     let taxed = state.taxed.plus(settled.tax)?;
-    let drifting = settled.difference == super::event::DifferenceKind::PriceLag;
+    let drifting = settled.difference == DifferenceKind::PriceLag;
     if drifting {
         let sum = state.drift.sum.plus(settled.difference_amount()?)?;
-        state.drift = DriftCount { settlements: state.drift.settlements.saturating_add(1), sum };
+        state.drift = DriftCount { settlements: state.drift.settlements.saturating_add(1), sum, ..state.drift };
+    } else if settled.difference == DifferenceKind::Rounding {
+        state.drift.rounding = state.drift.rounding.plus(settled.difference_amount()?)?;
     }
     let purse = if settled.in_meter {
         state.purse = state.purse.minus(settled.booked)?;
@@ -166,9 +244,19 @@ fn take_settled(account: &mut Account, settled: &Settled, seq: u64) -> Result<()
     state.charged = charged;
     state.taxed = taxed;
     state.drifting = drifting;
+    state.overwritten = false;
     state.accrued = Money::ZERO;
     state.pricer = settled.pricer.clone();
     state.settled = settled.shown;
+    if settled.shown.energy != state.series.last().energy || state.series.ends_estimated() {
+        let point = point(&settled.shown, settled.source, state.terms.ratio);
+        if point.taken_utc_s > state.series.last_measured().taken_utc_s {
+            state.series.put(point);
+        } else {
+            // The wall clock was set back: the order by time is lost, so nothing before this can be corrected any more.
+            state.series = Series::new(point, settled.pricer.clone());
+        }
+    }
     state.marks.latest_reading_ms = Some(settled.shown.taken.mono_ms);
     account.purse = purse;
     Ok(())
@@ -180,12 +268,27 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
         Fact::MeterTermsChanged { terms } => terms.meter,
         Fact::PricesConfirmed { meter, .. }
         | Fact::LinkChanged { meter, .. }
+        | Fact::FriendlyHoursPlanned { meter, .. }
+        | Fact::RestoreAwaited { meter, .. }
+        | Fact::RestoreAllowed { meter, .. }
+        | Fact::ExposureChanged { meter, .. }
+        | Fact::ChargeCorrected { meter, .. }
+        | Fact::SeriesMovedOn { meter, .. }
         | Fact::SaleBegun { meter, .. }
         | Fact::SaleSent { meter, .. }
         | Fact::SaleUnknown { meter, .. }
         | Fact::SaleNotApplied { meter, .. }
         | Fact::SaleFenceClosed { meter, .. }
         | Fact::SaleVoidRequested { meter, .. }
+        | Fact::RefundRequested { meter, .. }
+        | Fact::RefundBegun { meter, .. }
+        | Fact::RefundSent { meter, .. }
+        | Fact::RefundUnknown { meter, .. }
+        | Fact::RefundJudged { meter, .. }
+        | Fact::RefundFenceClosed { meter, .. }
+        | Fact::RefundVoidRequested { meter, .. }
+        | Fact::RefundApplied { meter, .. }
+        | Fact::RefundVoided { meter, .. }
         | Fact::MeterQuarantined { meter, .. }
         | Fact::QuarantineReleased { meter, .. }
         | Fact::SupplyOrdered { meter, .. }
@@ -212,21 +315,48 @@ fn meter_of(fact: &Fact) -> Option<MeterNumber> {
         | Fact::SaleRequested { .. }
         | Fact::StationSaleMade { .. }
         | Fact::SaleApplied { .. }
-        | Fact::SaleVoided { .. } => return None,
+        | Fact::SaleVoided { .. }
+        | Fact::PaidBack { .. }
+        | Fact::ReplacementRequested { .. }
+        | Fact::ReplacementDone { .. }
+        | Fact::ReplacementRolledBack { .. }
+        | Fact::BenchRead { .. }
+        | Fact::Prepared { .. }
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. }
+        | Fact::Closed { .. }
+        | Fact::MeterAttached { .. }
+        | Fact::MeterDetached { .. }
+        | Fact::PaymentReceived { .. }
+        | Fact::DebtIncurred { .. }
+        | Fact::DebtRecovered { .. }
+        | Fact::InstalmentsAgreed { .. }
+        | Fact::DebtWrittenOff { .. }
+        | Fact::DepositTaken { .. }
+        | Fact::DepositReturned { .. }
+        | Fact::GoodwillGiven { .. }
+        | Fact::EmergencyTaken { .. } => return None,
     })
 }
 
 /// `None` when the fact needs an open sale and there is none.
-fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option<Result<(), ApplyError>> {
+fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: bool) -> Option<Result<(), ApplyError>> {
     match fact {
         Fact::MeterTermsChanged { terms } => state.terms = *terms,
         Fact::PricesConfirmed { prices, .. } => state.terms.confirmed_prices = Some(*prices),
-        Fact::LinkChanged { to, .. } => state.link = *to,
+        Fact::LinkChanged { to, .. } => {
+            state.link = *to;
+            let since = state.unheard_since_utc_s.unwrap_or(event.utc_s);
+            state.unheard_since_utc_s = (*to != Link::Fresh).then_some(since);
+        }
         Fact::MeterQuarantined { reason, shown, .. } => {
             state.quarantine = Some(Quarantine { reason: *reason, shown: *shown, since_utc_s: event.utc_s });
             state.marks.latest_reading_ms = Some(shown.taken.mono_ms);
             if let Some(sale) = &mut state.sale {
                 sale.phase = if sale.begun.is_some() { Phase::Quarantined } else { sale.phase };
+            }
+            if let Some(refund) = &mut state.refund {
+                refund.phase = if refund.begun.is_some() { RefundPhase::Quarantined } else { refund.phase };
             }
         }
         Fact::QuarantineReleased { accepted, foreign_writes, to_suspense, .. } => {
@@ -236,6 +366,7 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
             }
             state.quarantine = None;
             state.settled = *accepted;
+            state.series = Series::new(point(accepted, Source::Measured, state.terms.ratio), state.pricer.clone());
             state.count = accepted.purchase_count;
             state.foreign_writes = state.foreign_writes.saturating_add(u64::from(*foreign_writes));
             state.marks.latest_reading_ms = Some(accepted.taken.mono_ms);
@@ -249,7 +380,16 @@ fn take_meter_fact(state: &mut MeterState, fact: &Fact, event: &Event) -> Option
             let sale = state.sale.as_mut()?;
             take_sale_fact(sale, &mut state.marks, fact);
         }
-        fact => take_supply_fact(state, fact, event),
+        fact @ (Fact::RefundBegun { .. }
+        | Fact::RefundSent { .. }
+        | Fact::RefundUnknown { .. }
+        | Fact::RefundJudged { .. }
+        | Fact::RefundFenceClosed { .. }
+        | Fact::RefundVoidRequested { .. }) => {
+            let open = state.refund.as_mut()?;
+            refund_facts::take_step(open, &mut state.marks, fact);
+        }
+        fact => take_supply_fact(state, fact, event, stack),
     }
     Some(Ok(()))
 }
@@ -294,18 +434,23 @@ fn take_sale_fact(sale: &mut OpenSale, marks: &mut Marks, fact: &Fact) {
     }
 }
 
-fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event) {
+fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: bool) {
     match fact {
         Fact::SupplyOrdered { order, standing, .. } => {
-            state.keep_power = (*order == SupplyOrder::KeepPower).then(|| standing.clone());
-            state.forced_off = (*order == SupplyOrder::ForcedOff).then(|| standing.clone());
+            let older = |order: &mut Option<StandingOrder>| order.take().filter(|_| stack);
+            let (keep, off) = (older(&mut state.keep_power), older(&mut state.forced_off));
+            state.keep_power = (*order == SupplyOrder::KeepPower).then(|| standing.clone()).or(keep);
+            state.forced_off = (*order == SupplyOrder::ForcedOff).then(|| standing.clone()).or(off);
         }
         Fact::SupplyOrderLifted { order: SupplyOrder::KeepPower, .. } => state.keep_power = None,
         Fact::SupplyOrderLifted { order: SupplyOrder::ForcedOff, .. } => state.forced_off = None,
         Fact::LockOutPlaced { standing, .. } => state.lock_out = Some(standing.clone()),
         Fact::LockOutLifted { .. } => state.lock_out = None,
         Fact::ShedChanged { shed, .. } => state.shed = *shed,
-        Fact::FriendlyHoursChanged { on, .. } => state.friendly = *on,
+        Fact::FriendlyHoursChanged { on, .. } => {
+            state.friendly = *on;
+            state.friendly_plan = state.friendly_plan.filter(|_| *on);
+        }
         Fact::RelayDesired { version, decided, retry_at_utc_s, .. } => {
             if *version == state.order.version {
                 state.order.decided = *decided;
@@ -322,6 +467,11 @@ fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event) {
             state.order.retry_at_utc_s = *retry_at_utc_s;
         }
         Fact::RelayConfirmed { .. } => state.order.confirmed = true,
+        Fact::FriendlyHoursPlanned { from_utc_s, to_utc_s, .. } => state.friendly_plan = Some((*from_utc_s, *to_utc_s)),
+        Fact::RestoreAwaited { .. } => state.restore_awaited = true,
+        Fact::RestoreAllowed { .. } => state.restore_awaited = false,
+        Fact::ExposureChanged { exposure, .. } => state.exposed = exposure.is_positive(),
+        Fact::SeriesMovedOn { series, .. } => state.series = (**series).clone(),
         Fact::RelayMoved { closed, .. } => state.relay_closed = Some(*closed),
         Fact::CutVerified { .. } => state.cut = true,
         Fact::RestoreVerified { .. } => state.cut = false,

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{Event, Fact, QuarantineReason};
+use crate::debt::DebtKind;
 use crate::finding::Finding;
-use crate::id::{MeterNumber, SaleId};
+use crate::id::{DebtId, MeterNumber, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::Force;
+use crate::refund::{MoneyWrite, RefundFence};
 use crate::relay::Cause;
 use crate::sale::{FencePurpose, Proof};
 use crate::status::Credit;
@@ -54,6 +56,46 @@ pub enum Effect {
         meter: MeterNumber,
         /// What for.
         purpose: FencePurpose,
+    },
+    /// Take a bus slot, read the meter, and call `BeginRefund` with the reading; the frame follows in the same slot once
+    /// the supply is off.
+    StartRefund {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Not before this time of the monotonic clock, in milliseconds.
+        not_before_mono_ms: u64,
+    },
+    /// Write exactly this remaining amount and count in one frame, once, then report `RefundSent`. Ask
+    /// [`super::Account::may_overwrite`] right before the first byte.
+    OverwriteBalance {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What to write.
+        write: MoneyWrite,
+        /// Which frame of the refund this is, from 1. All are identical.
+        frame: u8,
+    },
+    /// Read the meter and report `RefundReadBack`.
+    ReadBackRefund {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Not before this time of the monotonic clock, in milliseconds.
+        not_before_mono_ms: u64,
+    },
+    /// Close the connection that carried the frames and report `RefundFenceClosed`.
+    FenceRefund {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What for.
+        purpose: RefundFence,
     },
     /// Write the force word, report `RelayOrdered`, read back and report `RelayReported`. Ask
     /// [`super::Account::may_write`] right before the write: a newer order may have superseded this one.
@@ -125,6 +167,38 @@ pub enum Notice {
         /// How much, minor units.
         amount: Money,
     },
+    /// Credit was given back: a receipt can be printed.
+    RefundDone {
+        /// The refund.
+        refund: RefundId,
+        /// How much, minor units.
+        amount: Money,
+        /// How sure; `None` for money that the station held.
+        proof: Option<Proof>,
+    },
+    /// A refund was given up: the credit stays where it was.
+    RefundVoided {
+        /// The refund.
+        refund: RefundId,
+    },
+    /// The customer owes something; before `notice_until_utc_s` it has no effect on supply.
+    DebtIncurred {
+        /// The debt.
+        debt: DebtId,
+        /// What for.
+        kind: DebtKind,
+        /// How much, minor units.
+        amount: Money,
+        /// Until when the notice runs, or a bill is due, UTC seconds.
+        notice_until_utc_s: i64,
+    },
+    /// Debts were paid back by a purchase: they stand on its receipt.
+    DebtRecovered {
+        /// The purchase, if there was one.
+        sale: Option<SaleId>,
+        /// How much, minor units.
+        amount: Money,
+    },
     /// A meter shows what nobody here did.
     Quarantined {
         /// The meter.
@@ -138,6 +212,13 @@ pub enum Notice {
         meter: MeterNumber,
         /// What.
         finding: Finding,
+    },
+    /// A meter was not heard for so long that more than the bound may have been used beyond the credit: send somebody.
+    Exposed {
+        /// The meter.
+        meter: MeterNumber,
+        /// How much, minor units.
+        exposure: Money,
     },
     /// The meter is not heard any more.
     LostContact {
@@ -162,6 +243,22 @@ impl Notice {
             Fact::SaleApplied { sale, amount, proof, .. } => Self::SaleDone { sale, amount, proof: Some(proof) },
             Fact::StationSaleMade { sale, amount, .. } => Self::SaleDone { sale, amount, proof: None },
             Fact::SaleVoided { sale, amount, .. } => Self::SaleVoided { sale, amount },
+            Fact::RefundApplied { refund, amount, proof, .. } => {
+                Self::RefundDone { refund, amount, proof: Some(proof) }
+            }
+            Fact::PaidBack { refund, ref payback, .. } => {
+                let amount = super::receipts::sum(payback).unwrap_or(Money::MAX);
+                Self::RefundDone { refund, amount, proof: None }
+            }
+            Fact::RefundVoided { refund, .. } => Self::RefundVoided { refund },
+            Fact::DebtIncurred { debt, kind, amount, notice_until_utc_s, .. } => {
+                Self::DebtIncurred { debt, kind, amount, notice_until_utc_s }
+            }
+            Fact::DebtRecovered { sale, ref parts } => {
+                let amount = Money::sum(parts.iter().map(|part| part.amount)).unwrap_or(Money::MAX);
+                Self::DebtRecovered { sale, amount }
+            }
+            Fact::ExposureChanged { meter, exposure } if exposure.is_positive() => Self::Exposed { meter, exposure },
             Fact::MeterQuarantined { meter, reason, .. } => Self::Quarantined { meter, reason },
             Fact::FindingRaised { meter, finding } => Self::Finding { meter, finding },
             Fact::LinkChanged { meter, to: Link::Lost, .. } => Self::LostContact { meter },

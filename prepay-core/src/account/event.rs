@@ -1,17 +1,23 @@
 //! What has happened to an account. Names and fields are stable: stored events are read for ever.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{OpenMode, SupplyOrder};
+use super::command::{FinalSettlement, OpenMode, SupplyOrder};
+use super::receipts::Payback;
+use super::replacing::Carry;
 use super::terms::{MeterTerms, Terms};
+use crate::debt::{DebtKind, Plan, Recovered};
 use crate::finding::{Finding, FindingKind};
-use crate::id::{AccountId, ChannelId, MeterNumber, OperatorId, Reason, SaleId};
+use crate::id::{AccountId, ChannelId, DebtId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::ledger::TransferId;
 use crate::money::Money;
+use crate::refund::{RefundBegun, RefundKind, RefundNext, RefundTake};
 use crate::relay::{Decided, StandingOrder};
 use crate::sale::{Evidence, Next, Proof, SendOutcome, VoidCause, VoidRequest};
+use crate::series::{Point, Series, Source};
 use crate::settlement::{BadRegister, MeterPrices, PricerState, Usage};
 use crate::status::{Credit, Link, Load};
 
@@ -42,6 +48,151 @@ pub enum Fact {
         /// Credit at the station from before, minor units.
         station_credit: Money,
     },
+    /// Everything is entered; readings open it.
+    Prepared {
+        /// The terms.
+        terms: Terms,
+        /// Its meters.
+        meters: Vec<MeterTerms>,
+        /// How they begin.
+        mode: OpenMode,
+    },
+    /// No more sales for now.
+    Paused {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Sales again.
+    Resumed {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The account is settled and closed.
+    Closed {
+        /// What was asked for.
+        settlement: FinalSettlement,
+        /// What goes back to which receipt.
+        payback: Vec<Payback>,
+        /// What no receipt explains and is paid out, minor units.
+        paid: Money,
+        /// What the customer pays, minor units.
+        collected: Money,
+        /// What is given up, minor units: by the customer above zero, by us below.
+        written_off: Money,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// One more meter.
+    MeterAttached {
+        /// As it was then.
+        opening: Box<MeterOpening>,
+        /// The credit in it that becomes the customer's, minor units; 0 with the purse at the station.
+        credit: Money,
+    },
+    /// A meter has left the account.
+    MeterDetached {
+        /// The meter.
+        meter: MeterNumber,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A payment of which at least a part pays debts.
+    PaymentReceived {
+        /// The sale that it belongs to.
+        sale: SaleId,
+        /// How much, minor units.
+        amount: Money,
+        /// How it was paid.
+        channel: ChannelId,
+        /// Who took it.
+        operator: OperatorId,
+    },
+    /// The customer owes something at the station.
+    DebtIncurred {
+        /// Its number.
+        debt: DebtId,
+        /// What for.
+        kind: DebtKind,
+        /// How much, tax included, minor units.
+        amount: Money,
+        /// The tax in it, minor units.
+        tax: Money,
+        /// No effect on supply before this time, UTC seconds; a bill is due then.
+        notice_until_utc_s: i64,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Debts were paid from the customer's purse.
+    DebtRecovered {
+        /// By which purchase; `None` without one.
+        sale: Option<SaleId>,
+        /// What pays which.
+        parts: Vec<Recovered>,
+    },
+    /// A debt is paid in parts from now on.
+    InstalmentsAgreed {
+        /// The debt.
+        debt: DebtId,
+        /// The parts.
+        plan: Plan,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A debt is given up.
+    DebtWrittenOff {
+        /// The debt, and what was left of it.
+        part: Recovered,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// A deposit was handed in.
+    DepositTaken {
+        /// How much, minor units.
+        amount: Money,
+        /// How it was paid.
+        channel: ChannelId,
+        /// Who took it.
+        operator: OperatorId,
+    },
+    /// The deposit went into the customer's purse.
+    DepositReturned {
+        /// How much, minor units.
+        amount: Money,
+    },
+    /// Credit for nothing.
+    GoodwillGiven {
+        /// How much, minor units.
+        amount: Money,
+        /// The period of which it is the free amount.
+        period: Option<u32>,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Emergency credit at the station was taken: supply goes on until this much is used.
+    EmergencyTaken {
+        /// How much, minor units.
+        amount: Money,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
     /// Other terms.
     TermsChanged {
         /// The new terms.
@@ -70,6 +221,32 @@ pub enum Fact {
     },
     /// Consumption was booked.
     Settled(Settled),
+    /// A reading came late or was put right: what the ordered readings cost, less what was posted.
+    ChargeCorrected {
+        /// The meter.
+        meter: MeterNumber,
+        /// The purse is in the meter: it took what it took, and only the tariff's part of it changes.
+        in_meter: bool,
+        /// The reading.
+        point: Point,
+        /// The correction of the charge, tax included, minor units.
+        charge: Money,
+        /// The correction of the tax, minor units.
+        tax: Money,
+        /// The version of the tariff.
+        tariff_version: u32,
+        /// Where pricing stands now.
+        pricer: PricerState,
+        /// Who put it right, and why; `None` for a late reading.
+        by: Option<(OperatorId, Reason)>,
+    },
+    /// The readings after the fixed point are full: it moves on, and what is before it can't change any more.
+    SeriesMovedOn {
+        /// The meter.
+        meter: MeterNumber,
+        /// From the new fixed point on.
+        series: Box<Series>,
+    },
     /// Credit has crossed a level.
     CreditChanged {
         /// The meter whose reading showed it; with the purse in the meter also whose purse it is. `None` when no
@@ -198,6 +375,198 @@ pub enum Fact {
         /// Why.
         cause: VoidCause,
     },
+    /// Credit is to be taken out of a meter: held in the books, and the supply is to be forced off.
+    RefundRequested {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Why.
+        kind: RefundKind,
+        /// How much is asked for.
+        take: RefundTake,
+        /// What is held, minor units.
+        held: Money,
+        /// The hold on the meter's purse.
+        hold: TransferId,
+        /// What is set aside of which receipt.
+        payback: Vec<Payback>,
+        /// Who ordered it.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The intent: from here on a frame that overwrites the balance may leave.
+    RefundBegun {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What is written over what.
+        begun: RefundBegun,
+    },
+    /// What the sender knows about a frame.
+    RefundSent {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What it knows.
+        outcome: SendOutcome,
+    },
+    /// A read-back failed.
+    RefundUnknown {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// How many in a row, this one included.
+        failures: u16,
+    },
+    /// A reading was judged.
+    RefundJudged {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What follows. Writing again counts as one more frame from here on.
+        next: RefundNext,
+        /// The meter shows what was written, this surely.
+        proof: Option<Proof>,
+    },
+    /// The connection is closed, the wait runs.
+    RefundFenceClosed {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// When, on the monotonic clock of that run of the process.
+        mono_ms: u64,
+    },
+    /// An operator gives it up.
+    RefundVoidRequested {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Who and why.
+        request: VoidRequest,
+    },
+    /// The meter has less credit, and no late frame can change that.
+    RefundApplied {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// Why.
+        kind: RefundKind,
+        /// What was taken, minor units.
+        amount: Money,
+        /// What was held, minor units: never less than taken.
+        held: Money,
+        /// The hold that is posted.
+        hold: TransferId,
+        /// What goes back to which channel; the rest stays in the customer's purse.
+        payback: Vec<Payback>,
+        /// The count that the meter shows.
+        count: u16,
+        /// How sure it is.
+        proof: Proof,
+        /// Who ordered it.
+        operator: OperatorId,
+    },
+    /// Nothing was taken, and nothing can be any more.
+    RefundVoided {
+        /// The refund.
+        refund: RefundId,
+        /// The meter.
+        meter: MeterNumber,
+        /// What was held, minor units.
+        held: Money,
+        /// The hold that is freed.
+        hold: TransferId,
+        /// Why.
+        cause: RefundVoidCause,
+    },
+    /// A new meter is to take the place of an old one.
+    ReplacementRequested {
+        /// The write.
+        refund: RefundId,
+        /// The old meter.
+        old: MeterNumber,
+        /// The new meter as it was then.
+        opening: Box<MeterOpening>,
+        /// How money moves.
+        carry: Box<Carry>,
+        /// The count that the new meter gets.
+        count: u16,
+        /// Who ordered it.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// The new meter has taken the old one's place.
+    ReplacementDone {
+        /// The write.
+        refund: RefundId,
+        /// The old meter.
+        old: MeterNumber,
+        /// The new meter.
+        new: MeterNumber,
+        /// How money moved.
+        carry: Box<Carry>,
+        /// The count that the new meter shows.
+        count: u16,
+        /// How sure it is.
+        proof: Proof,
+    },
+    /// The new meter has taken nothing; the old one goes on.
+    ReplacementRolledBack {
+        /// The write.
+        refund: RefundId,
+        /// The old meter.
+        old: MeterNumber,
+        /// The new meter.
+        new: MeterNumber,
+        /// What is undone.
+        carry: Box<Carry>,
+        /// Why.
+        cause: RefundVoidCause,
+    },
+    /// A replaced meter was read on the bench, or its estimate was accepted.
+    BenchRead {
+        /// The old meter.
+        meter: MeterNumber,
+        /// What it showed; `None` for an accepted estimate.
+        shown: Option<Evidence>,
+        /// What was in suspense, minor units.
+        estimated: Money,
+        /// The tariff's charge, tax included, minor units.
+        charge: Money,
+        /// The tax in it, minor units.
+        tax: Money,
+        /// What left the meter's purse, minor units. What was estimated above it is the customer's.
+        booked: Money,
+        /// Where `booked − charge` goes.
+        difference: DifferenceKind,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// Money that the station held went back to its channels.
+    PaidBack {
+        /// The refund.
+        refund: RefundId,
+        /// Why.
+        kind: RefundKind,
+        /// What goes back to which channel.
+        payback: Vec<Payback>,
+        /// Who ordered it.
+        operator: OperatorId,
+        /// Why.
+        why: Reason,
+    },
     /// The meter shows what nobody here did.
     MeterQuarantined {
         /// The meter.
@@ -269,6 +638,38 @@ pub enum Fact {
         meter: MeterNumber,
         /// Now.
         on: bool,
+    },
+    /// The next friendly hours are known.
+    FriendlyHoursPlanned {
+        /// The meter.
+        meter: MeterNumber,
+        /// When they begin, UTC seconds.
+        from_utc_s: i64,
+        /// When they end, UTC seconds.
+        to_utc_s: i64,
+    },
+    /// Supply was cut for lack of credit and waits for somebody, also when there is credit again.
+    RestoreAwaited {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// Supply may come back.
+    RestoreAllowed {
+        /// The meter.
+        meter: MeterNumber,
+        /// Somebody on site said that it is safe.
+        on_site: bool,
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+    /// While a meter was not heard, more may have been used beyond the credit than is to be risked; or it was heard again.
+    ExposureChanged {
+        /// The meter.
+        meter: MeterNumber,
+        /// What may have been used beyond the credit, minor units; 0 when it is over.
+        exposure: Money,
     },
     /// Another rule decides on the relay. A new version is to be written to the meter; the same version only has
     /// another cause.
@@ -404,6 +805,9 @@ pub struct Settled {
     pub tariff_version: u32,
     /// Where pricing stands now.
     pub pricer: PricerState,
+    /// Measured or estimated.
+    #[serde(default)]
+    pub source: Source,
 }
 
 impl Settled {
@@ -424,6 +828,8 @@ pub enum DifferenceKind {
     Rounding,
     /// More than that: the meter deducts by another price. Goes to `price_lag` and is a finding.
     PriceLag,
+    /// Energy that was used while its balance was overwritten: the write gave it back. Goes to `overwrite_drift`.
+    Overwrite,
 }
 
 /// Why a meter is quarantined.
@@ -433,6 +839,11 @@ pub enum DifferenceKind {
 pub enum QuarantineReason {
     /// One write more than ours, of another amount than the open sale, or without one.
     ForeignWrite {
+        /// How far the balance is off, minor units.
+        off_by: Money,
+    },
+    /// The balance was overwritten, but not the count that came in the same frame.
+    TornWrite {
         /// How far the balance is off, minor units.
         off_by: Money,
     },
@@ -460,13 +871,27 @@ pub enum QuarantineReason {
     Register(BadRegister),
 }
 
-/// What became of an open sale on a quarantined meter, in the operator's judgement.
+/// Why a refund was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundVoidCause {
+    /// Asked for before anything left.
+    NeverSent,
+    /// Behind the fence the meter was still as before.
+    Fenced,
+    /// When the supply was off, the meter held less than was to be taken.
+    NotEnough,
+    /// An operator decided while the meter was quarantined.
+    Operator,
+}
+
+/// What became of an open sale or refund on a quarantined meter, in the operator's judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SaleResolution {
-    /// The meter has the credit.
+    /// The meter has the credit, or the refund was taken from it.
     Applied,
-    /// It does not; the money goes back to the customer's purse.
+    /// It does not, and the money goes back to the customer's purse; or the refund was not taken.
     NotApplied,
 }
 

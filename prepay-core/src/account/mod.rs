@@ -10,27 +10,42 @@
 
 mod apply;
 mod command;
+mod corrections;
+mod debts;
 mod decide;
 mod draft;
 mod effect;
 mod event;
+mod life;
+mod money_facts;
 mod observe;
 mod opening;
 mod orders;
+mod policies;
 mod posting;
+mod receipts;
+mod refund_facts;
+mod refunds;
 mod refusal;
+mod replaced_facts;
+mod replacing;
 mod sales;
 mod settle;
 mod state;
 mod terms;
 
-pub use command::{Command, MeterTakeOver, OpenMode, ReadBack, SupplyOrder};
+pub use command::{
+    Command, DebtCharge, FinalSettlement, MeterTakeOver, OldMeter, OpenMode, ReadBack, RefundTo, SupplyOrder,
+};
 pub use draft::Decision;
 pub use effect::{Effect, Notice};
 pub use event::{
-    DifferenceKind, Event, Fact, Lifted, MeterOpening, Payment, QuarantineReason, SaleResolution, Settled,
+    DifferenceKind, Event, Fact, Lifted, MeterOpening, Payment, QuarantineReason, RefundVoidCause, SaleResolution,
+    Settled,
 };
 pub use posting::postings;
+pub use receipts::{Payback, Receipt, Receipts};
 pub use refusal::{ApplyError, Refusal};
-pub use state::{Account, DriftCount, MeterState, Quarantine, Suspicion};
-pub use terms::{MeterTerms, Purse, Terms, TermsError};
+pub use replacing::{Carry, Estimate, OnBench};
+pub use state::{Account, DriftCount, LastSale, MeterState, Prepared, Quarantine, Suspicion};
+pub use terms::{LostContact, MeterTerms, Purse, Restore, Terms, TermsError};

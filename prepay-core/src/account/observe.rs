@@ -4,15 +4,16 @@ use super::draft::Draft;
 use super::event::{Fact, QuarantineReason};
 use super::refusal::Refusal;
 use super::terms::Purse;
-use super::{orders, sales, settle};
+use super::{orders, refunds, sales, settle};
 use crate::bend::{self, Bend};
 use crate::finding::{Finding, FindingKind};
 use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::reading::{Force, MeterReading};
+use crate::refund::RefundPhase;
 use crate::sale::{Evidence, Phase};
 use crate::settlement::{PriceRequest, Pricer, usage_between};
-use crate::status::{Link, Load};
+use crate::status::{Credit, Link, Load};
 
 pub(super) fn observe(
     draft: &mut Draft<'_>,
@@ -21,6 +22,11 @@ pub(super) fn observe(
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
     take_in(draft, meter, reading, pricer)?;
+    let trusted =
+        draft.account().meter(meter).is_some_and(|state| state.quarantine().is_none() && state.carry.is_none());
+    if trusted && settle::is_due(draft, meter, reading)? {
+        sales::book_if_priced(draft, meter, reading, pricer)?;
+    }
     assess(draft, meter, reading, pricer)
 }
 
@@ -32,12 +38,16 @@ pub(super) fn take_in(
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
     check_time(draft, meter, reading)?;
+    if let Some(new) = draft.meter(meter)?.replaced_by() {
+        return Err(Refusal::BeingReplaced { meter, new });
+    }
     touch(draft, meter)?;
     let state = draft.meter(meter)?;
     if state.quarantine().is_some() {
         return Ok(());
     }
     let is = |rule| bend::is(draft.account(), rule);
+    let taking_over = state.carry.is_some();
     if reading.meter != meter && !is(Bend::OtherMeterIgnored) {
         return quarantine(draft, meter, QuarantineReason::OtherMeter { shown: reading.meter }, reading);
     }
@@ -46,8 +56,12 @@ pub(super) fn take_in(
         return Ok(());
     }
     let begun = state.sale().is_some_and(|sale| sale.begun.is_some());
+    let refunding = state.refund().is_some_and(|refund| refund.begun.is_some());
     let advanced = bend::advanced(draft.account(), state.count(), reading.purchase_count);
     match advanced {
+        // What a new meter shows before it takes over is nobody's credit.
+        _ if taking_over && !refunding => Ok(()),
+        0 if taking_over => Ok(()),
         // With a sale under way a poll may be older than the frame: only a read-back says "not applied".
         0 => {
             let rise = reading.balance.minus(state.purse())?;
@@ -58,6 +72,7 @@ pub(super) fn take_in(
             }
         }
         _ if begun => sales::conclude(draft, meter, reading, pricer),
+        _ if refunding => refunds::conclude(draft, meter, reading, pricer),
         1 if is(Bend::ForeignWriteIgnored) => Ok(()),
         1 => {
             let off_by = reading.balance.minus(state.purse())?;
@@ -112,11 +127,12 @@ pub(super) fn assess(
     reading: &MeterReading,
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
-    if reading.meter != meter {
-        // What another meter shows says nothing about this one.
+    if reading.meter != meter || draft.account().meter(meter).is_none() {
+        // What another meter shows says nothing about this one; and a replacement that was rolled back has let it go.
         return Ok(());
     }
-    if draft.meter(meter)?.quarantine().is_none() {
+    let state = draft.meter(meter)?;
+    if state.quarantine().is_none() && state.carry.is_none() {
         match draft.terms()?.purse {
             Purse::InMeter => assess_meter_credit(draft, meter, reading.balance)?,
             Purse::AtStation => assess_accrued(draft, meter, reading, pricer)?,
@@ -156,9 +172,15 @@ fn assess_accrued(
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
     let mut accrued = Money::ZERO;
-    if !usage.is_zero() {
+    let estimated = state.series().ends_estimated();
+    if !usage.is_zero() || estimated {
         let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
-        let Ok(cumulative) = pricer.cumulative(&request) else {
+        let cumulative = if estimated {
+            settle::priced(draft, meter, reading, usage, pricer).map(|priced| priced.cumulative)
+        } else {
+            pricer.cumulative(&request).map_err(Refusal::from)
+        };
+        let Ok(cumulative) = cumulative else {
             // A missing price must not keep the station from seeing the meter and obeying orders.
             return note(draft, meter, FindingKind::NoPrice, Some(Finding::NoPrice));
         };
@@ -167,9 +189,9 @@ fn assess_accrued(
     note(draft, meter, FindingKind::NoPrice, None)?;
     let account = draft.account();
     let of_others = account.meters().iter().filter(|other| other.number() != meter).map(|other| other.accrued);
-    let available = account.purse().minus(Money::sum(of_others)?)?.minus(accrued)?;
+    let available = account.purse().minus(account.debts.billed()?)?.minus(Money::sum(of_others)?)?.minus(accrued)?;
     let from = account.credit;
-    let to = terms.levels.level(from, available);
+    let to = station_level(draft, available)?;
     if from != to {
         draft.push(Fact::CreditChanged { meter: Some(meter), from, to, available, accrued })?;
         refresh_all(draft)?;
@@ -181,14 +203,26 @@ fn assess_accrued(
 pub(super) fn assess_purse(draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let account = draft.account();
     let accrued = Money::sum(account.meters().iter().map(|meter| meter.accrued))?;
-    let available = account.purse().minus(accrued)?;
+    let available = account.purse().minus(account.debts.billed()?)?.minus(accrued)?;
     let from = account.credit;
-    let to = draft.terms()?.levels.level(from, available);
+    let to = station_level(draft, available)?;
     if from != to {
         draft.push(Fact::CreditChanged { meter: None, from, to, available, accrued: Money::ZERO })?;
         refresh_all(draft)?;
     }
     Ok(())
+}
+
+/// The level of credit at the station: an overdue bill is arrears, emergency credit that was taken delays them.
+fn station_level(draft: &Draft<'_>, available: Money) -> Result<Credit, Refusal> {
+    let (account, levels) = (draft.account(), draft.terms()?.levels);
+    if account.debts.overdue(draft.now.utc_s) {
+        return Ok(Credit::Arrears);
+    }
+    let level = levels.level(account.credit, available);
+    let floor = levels.cut_at().minus(account.emergency.unwrap_or(Money::ZERO))?;
+    let keeps = level == Credit::Arrears && account.emergency.is_some() && available > floor;
+    Ok(if keeps { Credit::Emergency } else { level })
 }
 
 fn refresh_all(draft: &mut Draft<'_>) -> Result<(), Refusal> {
@@ -257,9 +291,14 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
     let prepaid_wrong = reading.prepaid_enabled != in_meter;
 
     let rates_off = rates_off_total(state, reading);
+    let drift = state.drift();
+    let passed = |sum: Money, limit: Option<Money>| limit.is_some_and(|limit| sum.magnitude() > limit.magnitude());
+    let drifted = passed(drift.sum, terms.price_lag_limit) || passed(drift.rounding, terms.rounding_limit);
+    let drift_limit = Finding::DriftLimit { price_lag: drift.sum, rounding: drift.rounding };
 
     let found = [
         (FindingKind::RatesAgainstTotal, rates_off),
+        (FindingKind::DriftLimit, drifted.then_some(drift_limit)),
         (FindingKind::NotCut, not_cut.then_some(Finding::NotCut)),
         (FindingKind::NotRestored, not_restored.then_some(Finding::NotRestored)),
         (FindingKind::ArrearsFlag, arrears_flag.then_some(Finding::ArrearsFlag { flag, balance })),
@@ -276,6 +315,9 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
             prepaid_wrong.then_some(Finding::PrepaidFunction { enabled: reading.prepaid_enabled }),
         ),
     ];
+    if state.suspicions().is_empty() && found.iter().all(|(_, finding)| finding.is_none()) {
+        return Ok(());
+    }
     for (kind, finding) in found {
         note(draft, meter, kind, finding)?;
     }
@@ -283,8 +325,8 @@ fn disagreements(draft: &mut Draft<'_>, meter: MeterNumber, reading: &MeterReadi
 }
 
 fn rates_off_total(state: &super::MeterState, reading: &MeterReading) -> Option<Finding> {
-    let settled = state.settled();
-    let (before, after) = ((&settled.energy, settled.taken.utc_s), (&reading.energy, reading.taken.utc_s));
+    let last = state.series().last_measured();
+    let (before, after) = ((&last.energy, last.taken_utc_s), (&reading.energy, reading.taken.utc_s));
     let usage = usage_between(before, after, &state.terms().registers).ok()?;
     let total = usage.total_centi_kwh;
     usage.rates_off_total().map(|rates| Finding::RatesAgainstTotal { total, rates })
@@ -314,7 +356,8 @@ fn note(draft: &mut Draft<'_>, meter: MeterNumber, kind: FindingKind, finding: O
 pub(super) fn behind_fence(draft: &Draft<'_>, meter: MeterNumber, taken_mono_ms: u64) -> Result<bool, Refusal> {
     let life_ms = draft.terms()?.sale.frame_life_ms;
     let state = draft.meter(meter)?;
-    let fencing = state.sale().is_some_and(|sale| matches!(sale.phase, Phase::Fencing { .. }));
+    let fencing = state.sale().is_some_and(|sale| matches!(sale.phase, Phase::Fencing { .. }))
+        || state.refund().is_some_and(|refund| matches!(refund.phase, RefundPhase::Fencing { .. }));
     let closed = state.marks.fence_closed_ms;
     Ok(fencing
         && closed.is_some_and(|closed| {

@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 use super::state::Account;
 use super::terms::{Purse, Terms};
 use super::{observe, orders};
+use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::reading::MeterReading;
 use crate::sale::Evidence;
@@ -23,14 +24,11 @@ pub(super) fn open(
     station_credit: Money,
 ) -> Result<(), Refusal> {
     let found = draft.account().service;
-    if found != Service::NotOpened {
+    if !matches!(found, Service::NotOpened | Service::Prepared) {
         return Err(Refusal::Service { found, needed: Service::NotOpened });
     }
     terms.check()?;
-    let distinct = meters.iter().map(|meter| meter.terms.meter).collect::<BTreeSet<_>>().len();
-    if meters.is_empty() || meters.len() > Account::MAX_METERS || distinct != meters.len() {
-        return Err(Refusal::Meters { meters: meters.len(), distinct, max: Account::MAX_METERS });
-    }
+    check_meters(meters.iter().map(|meter| meter.terms.meter))?;
     if terms.purse == Purse::InMeter && !station_credit.is_zero() {
         return Err(Refusal::OpeningCredit { field: "station_credit", value: station_credit });
     }
@@ -49,9 +47,18 @@ pub(super) fn open(
     Ok(())
 }
 
-fn opening_of(meter: &MeterTakeOver, purse: Purse) -> Result<MeterOpening, Refusal> {
+/// Each meter once, and as many as an account may have.
+pub(super) fn check_meters(numbers: impl Iterator<Item = MeterNumber> + Clone) -> Result<(), Refusal> {
+    let (meters, distinct) = (numbers.clone().count(), numbers.collect::<BTreeSet<_>>().len());
+    if meters == 0 || meters > Account::MAX_METERS || distinct != meters {
+        return Err(Refusal::Meters { meters, distinct, max: Account::MAX_METERS });
+    }
+    Ok(())
+}
+
+pub(super) fn opening_of(meter: &MeterTakeOver, purse: Purse) -> Result<MeterOpening, Refusal> {
     let MeterTakeOver { terms, mode, reading } = meter;
-    terms.check()?;
+    terms.check_for(purse)?;
     if reading.meter != terms.meter {
         return Err(Refusal::OtherMeter { meter: terms.meter, shown: reading.meter });
     }

@@ -4,6 +4,7 @@ use super::command::SupplyOrder;
 use super::draft::Draft;
 use super::effect::Effect;
 use super::event::{Fact, Lifted};
+use super::policies;
 use super::refusal::Refusal;
 use crate::bend::{self, Bend};
 use crate::id::{MeterNumber, OperatorId, Reason};
@@ -107,7 +108,8 @@ pub(super) fn lapse(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Ref
     for order in lapsed.into_iter().filter(|(_, over)| *over).map(|(order, _)| order) {
         draft.push(Fact::SupplyOrderLifted { meter, order, lifted: Lifted::Lapsed })?;
     }
-    Ok(())
+    policies::friendly(draft, meter)?;
+    policies::exposure(draft, meter)
 }
 
 pub(super) fn lapse_all(draft: &mut Draft<'_>) -> Result<(), Refusal> {
@@ -127,6 +129,7 @@ pub(super) fn refresh(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), R
     let account = draft.account();
     let decided = bend::decided(account, &account.standing(state), terms.purse.cutter());
     let order = *state.order();
+    policies::await_restore(draft, meter, decided)?;
     if decided.force == order.decided.force {
         if decided != order.decided {
             let (version, retry_at_utc_s) = (order.version, order.retry_at_utc_s);

@@ -3,10 +3,12 @@
 use thiserror::Error;
 
 use super::terms::TermsError;
-use crate::id::{MeterNumber, OperatorId, SaleId};
+use crate::debt::{DebtError, DebtKind};
+use crate::id::{DebtId, MeterNumber, OperatorId, RefundId, SaleId};
 use crate::money::{Money, MoneyError};
-use crate::settlement::PricerRefusal;
-use crate::status::Service;
+use crate::series::SeriesError;
+use crate::settlement::{BadRegister, PricerRefusal};
+use crate::status::{Credit, Service};
 
 /// A command that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -177,6 +179,245 @@ pub enum Refusal {
         /// There.
         available: Money,
     },
+    /// One money-relevant write at a time.
+    #[error("refund {} is open on meter {meter}", open.0)]
+    RefundOpen {
+        /// The meter.
+        meter: MeterNumber,
+        /// The open refund.
+        open: RefundId,
+    },
+    /// A reading of this meter is needed.
+    #[error("no reading of meter {meter} was given")]
+    NoReading {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// A new meter is taking its place.
+    #[error("meter {meter} is being replaced by {new}")]
+    BeingReplaced {
+        /// The meter.
+        meter: MeterNumber,
+        /// The new one.
+        new: MeterNumber,
+    },
+    /// More meters on the bench than are kept.
+    #[error("at most {max} meters of one account wait for the bench")]
+    BenchFull {
+        /// The most.
+        max: usize,
+    },
+    /// The meter on the bench shows writes that the books do not: what became of an open sale was judged wrongly.
+    #[error("meter {meter} shows count {shown}, the books expect {expected}")]
+    BenchCount {
+        /// The meter.
+        meter: MeterNumber,
+        /// What it shows.
+        shown: u16,
+        /// What the books explain.
+        expected: u16,
+    },
+    /// A register that can't be believed.
+    #[error(transparent)]
+    Register(#[from] BadRegister),
+    /// It is not older than the last one that is booked, or from the future.
+    #[error("the reading is of {taken_utc_s}, the last one is of {last_utc_s} (UTC seconds)")]
+    ReadingNotLate {
+        /// When it was taken.
+        taken_utc_s: i64,
+        /// When the last one was.
+        last_utc_s: i64,
+    },
+    /// Older than what can still be corrected.
+    #[error("the reading is of {taken_utc_s}; up to {base_utc_s} nothing changes any more (UTC seconds)")]
+    ReadingTooOld {
+        /// When it was taken.
+        taken_utc_s: i64,
+        /// The fixed point.
+        base_utc_s: i64,
+    },
+    /// A reading of this time is booked; correct it if it is wrong.
+    #[error("a reading of {taken_utc_s} (UTC seconds) is booked already")]
+    ReadingKnown {
+        /// When.
+        taken_utc_s: i64,
+    },
+    /// Nothing to correct.
+    #[error("no reading of {taken_utc_s} (UTC seconds) is known")]
+    NoSuchReading {
+        /// When.
+        taken_utc_s: i64,
+    },
+    /// What a meter takes from its own purse is not estimated.
+    #[error("the purse is in meter {meter}, which is not estimated")]
+    EstimateInMeter {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// An estimate for another number of rates.
+    #[error("an estimate for {given} rates, the meter has {rates}")]
+    EstimateRates {
+        /// What was given.
+        given: usize,
+        /// What the meter has.
+        rates: usize,
+    },
+    /// Friendly hours that end before they begin, or are over.
+    #[error("friendly hours from {from_utc_s} to {to_utc_s}, it is {now_utc_s} now (UTC seconds)")]
+    FriendlySpan {
+        /// From.
+        from_utc_s: i64,
+        /// To.
+        to_utc_s: i64,
+        /// Now.
+        now_utc_s: i64,
+    },
+    /// Nothing waits to be restored.
+    #[error("meter {meter} does not wait to be restored")]
+    NothingToRestore {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// Whoever is cut pays first.
+    #[error("the account of meter {meter} is still in arrears")]
+    StillInArrears {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// Somebody has to be there.
+    #[error("meter {meter} is restored on site only")]
+    NotOnSite {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// An account keeps one meter at least; close it instead.
+    #[error("meter {meter} is the last one; close the account")]
+    LastMeter {
+        /// The meter.
+        meter: MeterNumber,
+    },
+    /// What the meter holds, or is overdrawn by, would be the next tenant's.
+    #[error("meter {meter} holds {} minor units; refund them first", balance.minor())]
+    CreditInMeter {
+        /// The meter.
+        meter: MeterNumber,
+        /// What it holds, minor units.
+        balance: Money,
+    },
+    /// The final settlement does not fit what remains.
+    #[error("{} minor units remain: {problem}", rest.minor())]
+    FinalSettlement {
+        /// What remains: the customer's above zero, ours below.
+        rest: Money,
+        /// Why it does not fit.
+        problem: &'static str,
+    },
+    /// The terms do not provide for it.
+    #[error("{what} are not agreed for this account")]
+    NotAgreed {
+        /// What.
+        what: &'static str,
+    },
+    /// Emergency credit is offered when credit is low, not before.
+    #[error("emergency credit is not offered while credit is {credit:?}")]
+    EmergencyNotOffered {
+        /// The credit.
+        credit: Credit,
+    },
+    /// It was taken and is not paid back.
+    #[error("emergency credit is taken and not paid back yet")]
+    EmergencyTaken,
+    /// The free amount of a period is given once.
+    #[error("period {period} is not above {latest}, the latest that was given")]
+    PeriodNotNew {
+        /// The period.
+        period: u32,
+        /// The latest.
+        latest: u32,
+    },
+    /// A kind of debt that has a command of its own.
+    #[error("a debt of kind {kind:?} is not charged by hand")]
+    DebtKind {
+        /// The kind.
+        kind: DebtKind,
+    },
+    /// The number is not above every earlier one.
+    #[error("debt {} is not above {}, the latest of this account", debt.0, latest.0)]
+    DebtNotNew {
+        /// The number.
+        debt: DebtId,
+        /// The latest.
+        latest: DebtId,
+    },
+    /// A sale of which a part has paid debts is not reversed; refund its credit.
+    #[error("{} minor units of sale {} have paid debts; refund its credit instead", recovered.minor(), sale.0)]
+    PaidDebts {
+        /// The sale.
+        sale: SaleId,
+        /// How much.
+        recovered: Money,
+    },
+    /// A debt or plan that makes no sense.
+    #[error(transparent)]
+    Debt(#[from] DebtError),
+    /// No such open refund: unknown, or closed already.
+    #[error("refund {} is not open", refund.0)]
+    NoSuchRefund {
+        /// The number.
+        refund: RefundId,
+    },
+    /// The number is not above every earlier one.
+    #[error("refund {} is not above {}, the latest of this account", refund.0, latest.0)]
+    RefundNotNew {
+        /// The number.
+        refund: RefundId,
+        /// The latest.
+        latest: RefundId,
+    },
+    /// The command does not fit the step at which the refund is.
+    #[error("refund {}: {command} does not fit, it is {phase}", refund.0)]
+    RefundStep {
+        /// The refund.
+        refund: RefundId,
+        /// The command.
+        command: &'static str,
+        /// The step.
+        phase: &'static str,
+    },
+    /// The place does not fit the account.
+    #[error("{problem}")]
+    RefundPlace {
+        /// Why not.
+        problem: &'static str,
+    },
+    /// More than was paid through the channels and not given back yet.
+    #[error("{} minor units wanted, {} of what was paid can still be given back", amount.minor(), refundable.minor())]
+    AboveRefundable {
+        /// Wanted.
+        amount: Money,
+        /// What can be given back.
+        refundable: Money,
+    },
+    /// Only the last sale that a meter has taken, or a sale at the station, can be reversed.
+    #[error("sale {} is not the last sale of a meter, nor a sale at the station that is still known", sale.0)]
+    NotReversible {
+        /// The sale.
+        sale: SaleId,
+    },
+    /// A sale is reversed at most once.
+    #[error("sale {} is reversed already, or is being reversed", sale.0)]
+    AlreadyReversed {
+        /// The sale.
+        sale: SaleId,
+    },
+    /// A sale of which something was refunded is not reversed.
+    #[error("of sale {} {} minor units are refunded already", sale.0, refunded.minor())]
+    AlreadyRefunded {
+        /// The sale.
+        sale: SaleId,
+        /// How much, open refunds included.
+        refunded: Money,
+    },
     /// An operator has to say what became of the open sale, and only then.
     #[error("meter {meter}: {problem}")]
     Resolution {
@@ -247,6 +488,15 @@ pub enum Refusal {
     /// data.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+}
+
+impl From<SeriesError> for Refusal {
+    fn from(error: SeriesError) -> Self {
+        match error {
+            SeriesError::Register(bad) => Self::Register(bad),
+            SeriesError::Pricer(refusal) => Self::Pricer(refusal),
+        }
+    }
 }
 
 /// An event that does not fit.

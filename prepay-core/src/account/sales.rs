@@ -10,7 +10,7 @@ use super::posting::first_transfer;
 use super::refusal::Refusal;
 use super::state::{Account, MeterState};
 use super::terms::Purse;
-use super::{observe, settle};
+use super::{debts, observe, refunds, settle};
 use crate::bend::{self, Bend};
 use crate::id::{ChannelId, MeterNumber, OperatorId, Reason, SaleId};
 use crate::money::Money;
@@ -18,7 +18,8 @@ use crate::reading::MeterReading;
 use crate::sale::{
     Begun, Evidence, Next, OpenSale, Phase, Proof, SendOutcome, Verdict, VoidCause, VoidRequest, verdict,
 };
-use crate::settlement::{PriceRequest, Pricer, usage_between};
+use crate::series::Source;
+use crate::settlement::{Pricer, usage_between};
 use crate::time::Now;
 
 /// The most that a purchase frame may carry: the meter adds it to a balance that is a signed number of 32 bits.
@@ -32,33 +33,68 @@ pub(super) fn request(
     payment: Payment,
     operator: OperatorId,
 ) -> Result<(), Refusal> {
-    let account = draft.account();
-    if let Some(latest) = account.latest_sale.filter(|latest| sale <= *latest) {
-        return Err(Refusal::SaleNotNew { sale, latest });
-    }
-    if !amount.is_positive() {
-        return Err(Refusal::AmountNotPositive { amount });
-    }
+    check_new(draft, sale, amount)?;
     let terms = *draft.terms()?;
     if let Some(max) = terms.max_sale.filter(|max| amount > *max) {
         return Err(Refusal::AmountAboveSale { amount, max });
     }
     match (terms.purse, meter) {
-        (Purse::InMeter, Some(meter)) => {
-            check_meter_can_take(draft, meter, amount, payment)?;
-            draft.push(Fact::SaleRequested { sale, meter, amount, payment, operator })?;
-            draft.effect(Effect::StartSale { sale, meter });
-            Ok(())
-        }
+        (Purse::InMeter, Some(meter)) => into_meter(draft, sale, meter, amount, payment, operator),
         (Purse::AtStation, None) => {
-            check_stored(account.purse, amount, terms.max_stored)?;
+            let parts = debts::divide(draft, amount)?;
+            let credit = amount.minus(Money::sum(parts.iter().map(|part| part.amount))?)?;
+            check_stored(draft.account().purse, credit, terms.max_stored)?;
             let channel = paid_by_channel(payment)?;
             draft.push(Fact::StationSaleMade { sale, amount, channel, operator })?;
+            if !parts.is_empty() {
+                draft.push(Fact::DebtRecovered { sale: Some(sale), parts })?;
+            }
             observe::assess_purse(draft)
         }
         (Purse::InMeter, None) => Err(Refusal::SaleMeter { given: "no meter", purse: "in the meter" }),
         (Purse::AtStation, Some(_)) => Err(Refusal::SaleMeter { given: "a meter", purse: "at the station" }),
     }
+}
+
+pub(super) fn check_new(draft: &Draft<'_>, sale: SaleId, amount: Money) -> Result<(), Refusal> {
+    if let Some(latest) = draft.account().latest_sale.filter(|latest| sale <= *latest) {
+        return Err(Refusal::SaleNotNew { sale, latest });
+    }
+    if amount.is_positive() { Ok(()) } else { Err(Refusal::AmountNotPositive { amount }) }
+}
+
+/// A purchase into a meter: debts first, by the account's policy. What they leave goes into the meter; a purchase that they
+/// consume whole sends no frame.
+fn into_meter(
+    draft: &mut Draft<'_>,
+    sale: SaleId,
+    meter: MeterNumber,
+    amount: Money,
+    payment: Payment,
+    operator: OperatorId,
+) -> Result<(), Refusal> {
+    // What a cleared or replaced meter was overdrawn by is owed at the station, and is paid first of all.
+    let account = draft.account();
+    let deficit = account.purse.minus(account.held)?.negated()?.max(Money::ZERO).min(amount);
+    let parts = debts::divide(draft, amount.minus(deficit)?)?;
+    let (Payment::Channel(channel), false) = (payment, parts.is_empty() && deficit.is_zero()) else {
+        check_meter_can_take(draft, meter, amount, Some(payment))?;
+        draft.push(Fact::SaleRequested { sale, meter, amount, payment, operator })?;
+        draft.effect(Effect::StartSale { sale, meter });
+        return Ok(());
+    };
+    let credit = amount.minus(deficit)?.minus(Money::sum(parts.iter().map(|part| part.amount))?)?;
+    check_meter_can_take(draft, meter, credit, None)?;
+    draft.push(Fact::PaymentReceived { sale, amount, channel, operator })?;
+    if !parts.is_empty() {
+        draft.push(Fact::DebtRecovered { sale: Some(sale), parts })?;
+    }
+    if credit.is_positive() {
+        let (amount, payment) = (credit, Payment::Purse);
+        draft.push(Fact::SaleRequested { sale, meter, amount, payment, operator })?;
+        draft.effect(Effect::StartSale { sale, meter });
+    }
+    Ok(())
 }
 
 fn paid_by_channel(payment: Payment) -> Result<ChannelId, Refusal> {
@@ -68,22 +104,22 @@ fn paid_by_channel(payment: Payment) -> Result<ChannelId, Refusal> {
     }
 }
 
-fn check_meter_can_take(draft: &Draft<'_>, meter: MeterNumber, amount: Money, payment: Payment) -> Result<(), Refusal> {
+pub(super) fn check_meter_can_take(
+    draft: &Draft<'_>,
+    meter: MeterNumber,
+    amount: Money,
+    payment: Option<Payment>,
+) -> Result<(), Refusal> {
     let terms = draft.terms()?;
     let state = draft.meter(meter)?;
-    if state.quarantine().is_some() {
-        return Err(Refusal::Quarantined { meter });
-    }
-    if let Some(open) = state.sale() {
-        return Err(Refusal::SaleOpen { meter, open: open.id });
-    }
+    refunds::check_no_write_open(state)?;
     if amount > MAX_FRAME_AMOUNT {
         return Err(Refusal::AmountAboveFrame { amount, max: MAX_FRAME_AMOUNT });
     }
     check_stored(state.purse(), amount, terms.max_stored)?;
     let account = draft.account();
     let available = account.purse.minus(account.held)?;
-    if payment == Payment::Purse && amount > available {
+    if payment == Some(Payment::Purse) && amount > available {
         return Err(Refusal::NotEnough { amount, available });
     }
     Ok(())
@@ -131,7 +167,7 @@ pub(super) fn begin(
 
 /// A missing price never stands in the way of a sale: the same energy is booked by the next settlement, which refuses
 /// loudly.
-fn book_if_priced(
+pub(super) fn book_if_priced(
     draft: &mut Draft<'_>,
     meter: MeterNumber,
     reading: &MeterReading,
@@ -370,7 +406,9 @@ pub(super) fn release_quarantine(
         return Err(Refusal::OtherMeter { meter, shown: reading.meter });
     }
     observe::check_time(draft, meter, reading)?;
-    resolve_sale(draft, meter, resolution)?;
+    if !refunds::resolve(draft, meter, resolution)? {
+        resolve_sale(draft, meter, resolution)?;
+    }
     let state = draft.meter(meter)?;
     let foreign_writes = reading.purchase_count.wrapping_sub(state.count());
     book_quarantined(draft, meter, reading, pricer)?;
@@ -380,9 +418,30 @@ pub(super) fn release_quarantine(
     };
     let (accepted, why) = (Evidence::from(reading), why.clone());
     draft.push(Fact::QuarantineReleased { meter, by, why, accepted, foreign_writes, to_suspense })?;
-    let effect = next_step(draft.account(), draft.meter(meter)?, draft.now);
-    effect.into_iter().for_each(|effect| draft.effect(effect));
+    let (account, state, now) = (draft.account(), draft.meter(meter)?, draft.now);
+    let effects = [next_step(account, state, now), refunds::next_step(account, state, now)];
+    effects.into_iter().flatten().for_each(|effect| draft.effect(effect));
     observe::assess(draft, meter, reading, pricer)
+}
+
+/// An operator says what became of a sale on a meter that will never be read again at its place.
+pub(super) fn resolve_dead(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    resolution: Option<SaleResolution>,
+) -> Result<(), Refusal> {
+    let open = draft.meter(meter)?.sale();
+    match (open.map(|open| (open.id, open.amount, open.begun)), resolution) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(Refusal::Resolution { meter, problem: "no sale is open that could be resolved" }),
+        (Some(_), None) => Err(Refusal::Resolution { meter, problem: "say what became of the open sale" }),
+        (Some((sale, amount, Some(begun))), Some(SaleResolution::Applied)) => {
+            let Begun { new_count: count, hold, .. } = begun;
+            draft.push(Fact::SaleApplied { sale, meter, amount, hold, count, proof: Proof::Operator })?;
+            Ok(())
+        }
+        (Some(_), Some(_)) => void(draft, meter, VoidCause::Operator),
+    }
 }
 
 fn resolve_sale(draft: &mut Draft<'_>, meter: MeterNumber, resolution: Option<SaleResolution>) -> Result<(), Refusal> {
@@ -411,13 +470,13 @@ fn book_quarantined(
 ) -> Result<(), Refusal> {
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
-    let settled = state.settled();
-    let before = (&settled.energy, settled.taken.utc_s);
+    let last = state.series().last_measured();
+    let before = (&last.energy, last.taken_utc_s);
     let Ok(usage) = usage_between(before, (&reading.energy, reading.taken.utc_s), &state.terms().registers) else {
         return Ok(());
     };
-    let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
-    let Ok(priced) = pricer.price(&request) else { return Ok(()) };
+    let usage = usage.times(state.terms().ratio);
+    let Ok(priced) = settle::priced(draft, meter, reading, usage, pricer) else { return Ok(()) };
     let charge = Money::quantise(priced.cumulative, terms.currency)?.amount.minus(state.charged)?;
     let tax = Money::quantise(priced.cumulative_tax, terms.currency)?.amount.minus(state.taxed)?;
     if usage.is_zero() && charge.is_zero() && tax.is_zero() {
@@ -434,6 +493,7 @@ fn book_quarantined(
         difference: DifferenceKind::Rounding,
         tariff_version: priced.tariff_version,
         pricer: priced.state,
+        source: Source::Measured,
     }))?;
     Ok(())
 }
@@ -462,6 +522,7 @@ pub(super) fn resume(account: &Account, now: Now) -> Vec<Effect> {
     let mut effects = Vec::new();
     for state in account.meters() {
         effects.extend(next_step(account, state, now));
+        effects.extend(refunds::next_step(account, state, now));
         let order = state.order();
         if !order.confirmed {
             let (meter, version) = (state.number(), order.version);

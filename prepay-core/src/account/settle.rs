@@ -1,5 +1,8 @@
 //! Booking consumption: what left the purse, what the tariff charges, and where the difference goes.
 
+use alloc::boxed::Box;
+
+use super::apply::point;
 use super::draft::Draft;
 use super::event::{DifferenceKind, Fact, QuarantineReason, Settled};
 use super::observe;
@@ -9,7 +12,8 @@ use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::reading::MeterReading;
 use crate::sale::Evidence;
-use crate::settlement::{PriceRequest, Pricer, Usage, usage_between};
+use crate::series::Source;
+use crate::settlement::{PriceRequest, Priced, Pricer, Usage, usage_between};
 
 /// Looks at a reading as a poll does, then books it.
 pub(super) fn settle_now(
@@ -35,11 +39,11 @@ pub(super) fn usage_since_settled(
     reading: &MeterReading,
 ) -> Result<Option<Usage>, Refusal> {
     let state = draft.meter(meter)?;
-    let settled = state.settled();
-    let before = (&settled.energy, settled.taken.utc_s);
+    let last = state.series().last_measured();
+    let before = (&last.energy, last.taken_utc_s);
     let after = (&reading.energy, reading.taken.utc_s);
     match usage_between(before, after, &state.terms().registers) {
-        Ok(usage) => Ok(Some(usage)),
+        Ok(usage) => Ok(Some(usage.times(state.terms().ratio))),
         Err(bad) => {
             observe::quarantine(draft, meter, QuarantineReason::Register(bad), reading)?;
             Ok(None)
@@ -54,6 +58,7 @@ pub(super) fn book(
     reading: &MeterReading,
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
+    make_room(draft, meter, pricer)?;
     let Some(usage) = usage_since_settled(draft, meter, reading)? else { return Ok(()) };
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
@@ -62,8 +67,10 @@ pub(super) fn book(
     if in_meter && fall.is_zero() && usage.is_zero() {
         return Ok(());
     }
-    let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
-    let priced = pricer.price(&request)?;
+    if usage.is_zero() && !in_meter && !state.series().ends_estimated() {
+        return Ok(());
+    }
+    let priced = priced(draft, meter, reading, usage, pricer)?;
     // The cumulative charge is rounded, not the step: so steps of any size add up to the same amount.
     let charge = Money::quantise(priced.cumulative, terms.currency)?.amount.minus(state.charged)?;
     let tax = Money::quantise(priced.cumulative_tax, terms.currency)?.amount.minus(state.taxed)?;
@@ -72,8 +79,11 @@ pub(super) fn book(
         return Ok(());
     }
     let limit = u64::from(usage.priced_registers());
-    let difference =
-        if booked.minus(charge)?.magnitude() > limit { DifferenceKind::PriceLag } else { DifferenceKind::Rounding };
+    let difference = match (booked.minus(charge)?.magnitude() > limit, state.overwritten) {
+        (false, _) => DifferenceKind::Rounding,
+        (true, true) => DifferenceKind::Overwrite,
+        (true, false) => DifferenceKind::PriceLag,
+    };
     draft.push(Fact::Settled(Settled {
         meter,
         in_meter,
@@ -85,6 +95,42 @@ pub(super) fn book(
         difference,
         tariff_version: priced.tariff_version,
         pricer: priced.state,
+        source: Source::Measured,
     }))?;
     Ok(())
+}
+
+/// The price of a reading. After an estimate the whole series is priced anew without it.
+pub(super) fn priced(
+    draft: &Draft<'_>,
+    meter: MeterNumber,
+    reading: &MeterReading,
+    usage: Usage,
+    pricer: &dyn Pricer,
+) -> Result<Priced, Refusal> {
+    let state = draft.meter(meter)?;
+    if state.series().ends_estimated() {
+        let mut series = state.series().clone();
+        series.put(point(&Evidence::from(reading), Source::Measured, state.terms().ratio));
+        return Ok(series.price(draft.id(), meter, &state.terms().registers, pricer)?);
+    }
+    let request = PriceRequest { account: draft.id(), meter, state: state.pricer_state(), usage };
+    Ok(pricer.price(&request)?)
+}
+
+/// Moves the fixed point of a full series on.
+pub(super) fn make_room(draft: &mut Draft<'_>, meter: MeterNumber, pricer: &dyn Pricer) -> Result<(), Refusal> {
+    let state = draft.meter(meter)?;
+    if state.series().is_full() {
+        let series = Box::new(state.series().moved_on(draft.id(), meter, &state.terms().registers, pricer)?);
+        draft.push(Fact::SeriesMovedOn { meter, series })?;
+    }
+    Ok(())
+}
+
+/// Whether the first poll of a day is to be booked.
+pub(super) fn is_due(draft: &Draft<'_>, meter: MeterNumber, reading: &MeterReading) -> Result<bool, Refusal> {
+    let Some(at_s) = draft.terms()?.post_daily_at_s else { return Ok(false) };
+    let day = |utc_s: i64| utc_s.saturating_sub(i64::from(at_s)).div_euclid(86_400);
+    Ok(day(reading.taken.utc_s) > day(draft.meter(meter)?.settled().taken.utc_s))
 }

@@ -1,21 +1,28 @@
 //! The state of an account, and what can be read from it.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::command::OpenMode;
 use super::draft::Decision;
 use super::event::{Event, QuarantineReason};
+use super::receipts::Receipts;
 use super::refusal::{ApplyError, Refusal};
+use super::replacing::{Carry, OnBench};
 use super::terms::{MeterTerms, Purse, Terms};
 use super::{Command, Effect};
 use crate::bend::{self, Bend};
+use crate::debt::{DebtKind, Debts};
 use crate::finding::FindingKind;
-use crate::id::{AccountId, MeterNumber, SaleId};
+use crate::id::{AccountId, DebtId, MeterNumber, RefundId, SaleId};
 use crate::money::Money;
 use crate::persist::Withheld;
+use crate::refund::{OpenRefund, RefundPhase};
 use crate::relay::{Cause, Order, Standing, StandingOrder};
 use crate::sale::{Evidence, OpenSale, Phase};
+use crate::series::Series;
 use crate::settlement::{Pricer, PricerState};
 use crate::status::{Credit, DisplayState, Link, Load, Service, Status, Supply, Trust};
 use crate::time::Now;
@@ -31,10 +38,39 @@ pub struct Account {
     pub(super) held: Money,
     pub(super) credit: Credit,
     pub(super) latest_sale: Option<SaleId>,
+    #[serde(default)]
+    pub(super) latest_refund: Option<RefundId>,
+    #[serde(default)]
+    pub(super) receipts: Receipts,
+    #[serde(default)]
+    pub(super) latest_debt: Option<DebtId>,
+    #[serde(default)]
+    pub(super) debts: Debts,
+    #[serde(default)]
+    pub(super) deposit: Money,
+    #[serde(default)]
+    pub(super) free_period: Option<u32>,
+    #[serde(default)]
+    pub(super) emergency: Option<Money>,
+    #[serde(default)]
+    pub(super) prepared: Option<Prepared>,
+    #[serde(default)]
+    pub(super) on_bench: Vec<OnBench>,
     pub(super) meters: Vec<MeterState>,
     #[cfg(feature = "sim")]
     #[serde(skip)]
     pub(crate) bend: Option<Bend>,
+}
+
+/// What was entered before the account was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The terms.
+    pub terms: Terms,
+    /// Its meters.
+    pub meters: Vec<MeterTerms>,
+    /// How they begin.
+    pub mode: OpenMode,
 }
 
 /// One meter of an account.
@@ -51,6 +87,7 @@ pub struct MeterState {
     pub(super) taxed: Money,
     pub(super) accrued: Money,
     pub(super) pricer: PricerState,
+    pub(super) series: Series,
     pub(super) drift: DriftCount,
     pub(super) drifting: bool,
     pub(super) credit: Credit,
@@ -60,6 +97,36 @@ pub struct MeterState {
     pub(super) cut: bool,
     pub(super) quarantine: Option<Quarantine>,
     pub(super) sale: Option<OpenSale>,
+    #[serde(default)]
+    pub(super) refund: Option<OpenRefund>,
+    #[serde(default)]
+    pub(super) last_sale: Option<LastSale>,
+    /// Planned friendly hours, UTC seconds.
+    #[serde(default)]
+    pub(super) friendly_plan: Option<(i64, i64)>,
+    /// Cut for lack of credit and waiting for somebody.
+    #[serde(default)]
+    pub(super) restore_awaited: bool,
+    /// Not heard since, UTC seconds.
+    #[serde(default)]
+    pub(super) unheard_since_utc_s: Option<i64>,
+    /// The bound of what may be used unseen is passed.
+    #[serde(default)]
+    pub(super) exposed: bool,
+    /// A new meter is taking its place.
+    #[serde(default)]
+    pub(super) replaced_by: Option<MeterNumber>,
+    /// It is taking the place of another one: how money moves, and the count that it gets.
+    #[serde(default)]
+    pub(super) carry: Option<Box<Carry>>,
+    #[serde(default)]
+    pub(super) carried_count: u16,
+    /// Energy of earlier meters at this place, 0.01 kWh.
+    #[serde(default)]
+    pub(super) carried_centi_kwh: u64,
+    /// The balance was overwritten since the last booking.
+    #[serde(default)]
+    pub(super) overwritten: bool,
     pub(super) keep_power: Option<StandingOrder>,
     pub(super) forced_off: Option<StandingOrder>,
     pub(super) lock_out: Option<StandingOrder>,
@@ -87,6 +154,18 @@ pub struct DriftCount {
     pub settlements: u64,
     /// The sum of their differences (meter less tariff), minor units.
     pub sum: Money,
+    /// The sum of the differences within rounding (meter less tariff), minor units.
+    #[serde(default)]
+    pub rounding: Money,
+}
+
+/// The last sale that a meter has taken: the only one that can still be reversed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSale {
+    /// The sale.
+    pub sale: SaleId,
+    /// What the meter was credited with, minor units.
+    pub amount: Money,
 }
 
 /// A quarantine that stands.
@@ -127,6 +206,15 @@ impl Account {
             held: Money::ZERO,
             credit: Credit::Normal,
             latest_sale: None,
+            latest_refund: None,
+            receipts: Receipts(Vec::new()),
+            latest_debt: None,
+            debts: Debts::NONE,
+            deposit: Money::ZERO,
+            free_period: None,
+            emergency: None,
+            prepared: None,
+            on_bench: Vec::new(),
             meters: Vec::new(),
             #[cfg(feature = "sim")]
             bend: None,
@@ -256,6 +344,49 @@ impl Account {
         open.is_some_and(|open| open.phase == Phase::Sending && open.frames == frame)
     }
 
+    /// Whether an overwrite is still the one to be sent: asked right before its first byte leaves.
+    #[must_use]
+    pub fn may_overwrite(&self, refund: RefundId, frame: u8) -> bool {
+        let open = self.meters.iter().filter_map(MeterState::refund).find(|open| open.id == refund);
+        open.is_some_and(|open| open.phase == RefundPhase::Writing && open.frames == frame)
+    }
+
+    /// What the customer owes at the station.
+    #[must_use]
+    pub const fn debts(&self) -> &Debts {
+        &self.debts
+    }
+
+    /// The deposit that is held, minor units.
+    #[must_use]
+    pub const fn deposit(&self) -> Money {
+        self.deposit
+    }
+
+    /// Emergency credit was taken and is not paid back.
+    #[must_use]
+    pub fn emergency_taken(&self) -> bool {
+        self.emergency.is_some() || self.debts.as_slice().iter().any(|debt| debt.kind == DebtKind::Emergency)
+    }
+
+    /// Replaced meters that could not be read and wait for the bench.
+    #[must_use]
+    pub fn on_bench(&self) -> &[OnBench] {
+        &self.on_bench
+    }
+
+    /// What was entered before the account was opened.
+    #[must_use]
+    pub const fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_ref()
+    }
+
+    /// What customers paid that can still be given back through its channel.
+    #[must_use]
+    pub const fn receipts(&self) -> &Receipts {
+        &self.receipts
+    }
+
     /// All axes of one meter.
     #[must_use]
     pub fn status(&self, meter: MeterNumber) -> Option<Status> {
@@ -275,7 +406,7 @@ impl Account {
         self.status(meter).map(|status| status.display_state())
     }
 
-    pub(super) fn credit_of(&self, meter: &MeterState) -> Credit {
+    pub(crate) fn credit_of(&self, meter: &MeterState) -> Credit {
         match self.terms.map(|terms| terms.purse) {
             Some(Purse::InMeter) => meter.credit,
             Some(Purse::AtStation) | None => self.credit,
@@ -286,10 +417,14 @@ impl Account {
         Standing {
             lock_out: meter.lock_out.is_some(),
             keep_power: meter.keep_power.is_some(),
-            forced_off: meter.forced_off.is_some(),
+            // The station's own order while it takes credit out of the meter stands like an operator's.
+            forced_off: meter.forced_off.is_some()
+                || (meter.quarantine.is_none() && meter.refund.as_ref().is_some_and(OpenRefund::holds_off)),
             load_limit: meter.shed,
             friendly_hours: meter.friendly,
-            arrears: self.credit_of(meter) == Credit::Arrears,
+            arrears: self.credit_of(meter) == Credit::Arrears
+                || meter.restore_awaited
+                || (meter.exposed && self.terms.is_some_and(|terms| terms.lost_contact.cut)),
             never_cut: meter.terms.never_cut,
         }
     }
@@ -356,6 +491,12 @@ impl MeterState {
         &self.pricer
     }
 
+    /// The readings that can still be corrected.
+    #[must_use]
+    pub const fn series(&self) -> &Series {
+        &self.series
+    }
+
     /// Settlements in which meter and tariff differed by more than rounding.
     #[must_use]
     pub const fn drift(&self) -> DriftCount {
@@ -366,6 +507,24 @@ impl MeterState {
     #[must_use]
     pub const fn sale(&self) -> Option<&OpenSale> {
         self.sale.as_ref()
+    }
+
+    /// The open refund or reversal.
+    #[must_use]
+    pub const fn refund(&self) -> Option<&OpenRefund> {
+        self.refund.as_ref()
+    }
+
+    /// The meter that is taking its place.
+    #[must_use]
+    pub const fn replaced_by(&self) -> Option<MeterNumber> {
+        self.replaced_by
+    }
+
+    /// The last sale that it has taken, unless that is reversed.
+    #[must_use]
+    pub const fn last_sale(&self) -> Option<LastSale> {
+        self.last_sale
     }
 
     /// The quarantine that stands.

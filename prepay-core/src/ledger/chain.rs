@@ -171,39 +171,62 @@ impl Head {
     }
 }
 
+/// Bytes of a canonical record.
+pub const RECORD_BYTES: usize = 81;
+
+impl Entry {
+    /// The canonical encoding of this line, as hashed after the hash of the line before.
+    #[must_use]
+    pub fn record(&self) -> [u8; RECORD_BYTES] {
+        let mut record = [0; RECORD_BYTES];
+        encode(&mut record, self.seq, self.utc_s, &self.transfer);
+        record
+    }
+}
+
 fn hash_of(previous: Hash, seq: u64, utc_s: i64, transfer: &Transfer) -> Hash {
-    let id = |id: Option<TransferId>| {
-        let id = id.unwrap_or(TransferId::new(0, 0, 0));
-        (id.origin.to_be_bytes(), id.seq.to_be_bytes(), id.part.to_be_bytes())
-    };
+    // One buffer and one call: the hasher need not gather the parts.
+    let mut line = [0; 32 + RECORD_BYTES];
+    let record = put(&mut line, previous.0);
+    encode(record, seq, utc_s, transfer);
+    Hash(Sha256::digest(line).into())
+}
+
+fn encode(record: &mut [u8], seq: u64, utc_s: i64, transfer: &Transfer) {
     let limit: u8 = match transfer.limit {
         LimitRule::Enforce => 1,
         LimitRule::Record => 2,
     };
-    let (own, other) = (id(Some(transfer.id)), id(transfer.action.refers_to()));
-    let mut hasher = Sha256::new();
-    for part in [
-        previous.as_bytes().as_slice(),
-        &[1],
-        &seq.to_be_bytes(),
-        &utc_s.to_be_bytes(),
-        &own.0,
-        &own.1,
-        &own.2,
-        &[transfer.action.code()],
-        &other.0,
-        &other.1,
-        &other.2,
-        &[transfer.debit.kind.code()],
-        &transfer.debit.owner.to_be_bytes(),
-        &[transfer.credit.kind.code()],
-        &transfer.credit.owner.to_be_bytes(),
-        &transfer.amount.minor().to_be_bytes(),
-        &[limit],
-    ] {
-        hasher.update(part);
+    let Transfer { id, action, debit, credit, amount, .. } = transfer;
+    let rest = put(record, [1]);
+    let rest = put(rest, seq.to_be_bytes());
+    let rest = put(rest, utc_s.to_be_bytes());
+    let rest = put_id(rest, *id);
+    let rest = put(rest, [action.code()]);
+    let rest = put_id(rest, action.refers_to().unwrap_or(TransferId::new(0, 0, 0)));
+    let rest = put(rest, [debit.kind.code()]);
+    let rest = put(rest, debit.owner.to_be_bytes());
+    let rest = put(rest, [credit.kind.code()]);
+    let rest = put(rest, credit.owner.to_be_bytes());
+    let rest = put(rest, amount.minor().to_be_bytes());
+    put(rest, [limit]);
+}
+
+fn put_id(record: &mut [u8], id: TransferId) -> &mut [u8] {
+    let rest = put(record, id.origin.to_be_bytes());
+    let rest = put(rest, id.seq.to_be_bytes());
+    put(rest, id.part.to_be_bytes())
+}
+
+/// Writes `part` at the front and answers the rest. All lengths are fixed, so it always fits.
+fn put<const N: usize>(record: &mut [u8], part: [u8; N]) -> &mut [u8] {
+    match record.split_first_chunk_mut() {
+        Some((front, rest)) => {
+            *front = part;
+            rest
+        }
+        None => &mut [],
     }
-    Hash(hasher.finalize().into())
 }
 
 /// A journal that is not what was written.

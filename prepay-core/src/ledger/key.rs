@@ -43,11 +43,13 @@ pub enum AccountKind {
     TakeOver = 15,
     /// Debts given up. Owner: 0.
     WriteOff = 16,
+    /// Energy that an overwrite of a meter's balance gave back unpaid. Owner: 0.
+    OverwriteDrift = 17,
 }
 
 impl AccountKind {
     /// Every kind, in the order of its code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Cash,
         Self::ProviderClearing,
         Self::CustomerPurse,
@@ -64,6 +66,7 @@ impl AccountKind {
         Self::Suspense,
         Self::TakeOver,
         Self::WriteOff,
+        Self::OverwriteDrift,
     ];
 
     /// The stable code.
@@ -92,6 +95,7 @@ impl AccountKind {
             Self::Suspense => "suspense",
             Self::TakeOver => "take_over",
             Self::WriteOff => "write_off",
+            Self::OverwriteDrift => "overwrite_drift",
         }
     }
 }

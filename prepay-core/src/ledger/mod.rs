@@ -4,14 +4,21 @@
 //! gives each to [`Ledger::apply`]. The balances are a fold of the entries: [`Ledger::rebuild`] makes them again from
 //! the stored journal and checks every link of the chain on the way; [`verify`] checks a journal without a ledger.
 
+mod balance;
 mod books;
 mod chain;
+mod error;
 mod idempotency;
 mod key;
+mod overlay;
+mod rules;
 mod transfer;
 
-pub use books::{Balance, Hold, HoldState, Ledger, LedgerError, TrialBalance};
-pub use chain::{ChainError, Entry, Hash, Head, ShardId, genesis, verify};
+pub use balance::{Balance, TrialBalance};
+pub use books::Ledger;
+pub use chain::{ChainError, Entry, Hash, Head, RECORD_BYTES, ShardId, genesis, verify};
+pub use error::LedgerError;
 pub use idempotency::{BodyHash, Fate, Key, KeyRecord, Keyed};
 pub use key::{AccountKey, AccountKind};
+pub use rules::{Hold, HoldState};
 pub use transfer::{Action, LimitRule, Transfer, TransferId};

@@ -8,6 +8,7 @@ use crate::account::{Account, Event, Fact};
 use crate::ledger::{AccountKind, Entry, Ledger, ShardId, verify};
 use crate::money::Currency;
 use crate::reconcile;
+use crate::status::{DisplayState, SupplyState};
 
 /// Cents by which the meter's rounding may blur what a stranger has hidden.
 const ROUNDING: i64 = 16;
@@ -30,6 +31,10 @@ struct Sale {
     said: Option<Said>,
     /// Already counted, or a stranger's twin.
     flagged: bool,
+    /// The transmission that has credited it.
+    by: Option<u64>,
+    /// Credited by a second transmission.
+    doubled: bool,
 }
 
 /// Rules that stand, as people have set them.
@@ -57,16 +62,28 @@ pub(super) struct Auditor {
     pub(super) overwritten: i64,
     /// A stranger has set the purchase count back: no register shows any more whether a sale arrived.
     pub(super) count_lowered: bool,
+    /// The right meter.
+    number: u64,
+    /// Purchases of the meter that were looked at, and the transmissions among them.
+    looked_at: usize,
+    transmissions: BTreeSet<u64>,
+    /// Frames that the line has doubled and a meter that adds any count has added twice, and their cents.
+    duplicates: u64,
+    duplicated: i64,
+    /// Doubled frames that were there when somebody looked at the meter last.
+    explained_duplicates: u64,
+    /// Cents of sales that were credited twice behind a count that a stranger had set back.
+    hidden_doubles: i64,
 }
 
 impl Auditor {
-    pub(super) fn new(at_station: bool) -> Self {
-        Self { at_station, ..Self::default() }
+    pub(super) fn new(number: u64, at_station: bool) -> Self {
+        Self { number, at_station, ..Self::default() }
     }
 
     pub(super) fn pays(&mut self, sale: u64, amount: u32) {
         self.paid += i64::from(amount);
-        self.sales.insert(sale, Sale { amount, said: None, flagged: false });
+        self.sales.insert(sale, Sale { amount, said: None, flagged: false, by: None, doubled: false });
     }
 
     pub(super) fn knows(&self, sale: u64) -> bool {
@@ -82,13 +99,14 @@ impl Auditor {
 
     /// Reads the stored events as they are committed.
     pub(super) fn hear(&mut self, events: &[Event], meter: &SimMeter, report: &mut Report) {
+        self.watch(meter, report);
         for event in events {
             match event.fact {
                 Fact::SaleApplied { sale, count, .. } => self.say(sale.0, Said::Applied, count, meter, report),
                 Fact::SaleVoided { sale, .. } => self.say(sale.0, Said::Voided, 0, meter, report),
                 Fact::MeterQuarantined { .. } => {
                     report.quarantined += 1;
-                    if !self.disturbed && !has_wire_duplicate(meter) {
+                    if !self.disturbed && self.duplicates <= self.explained_duplicates {
                         report.false_quarantines += 1;
                     }
                 }
@@ -110,7 +128,11 @@ impl Auditor {
         }
         known.said = Some(said);
         let amount = known.amount;
-        if said == Said::Applied && credited(meter, sale).is_empty() {
+        if said == Said::Voided && known.by.is_some() {
+            known.flagged = true;
+            report.wrong_verdicts += 1;
+        }
+        if said == Said::Applied && known.by.is_none() {
             known.flagged = true;
             // The frame says nothing about its author: an equal write of a stranger looks like ours.
             let twin = |taken: &super::meter::Taken| {
@@ -124,6 +146,49 @@ impl Auditor {
                 report.lost_credits += 1;
             }
         }
+    }
+
+    /// Looks at every purchase that the meter has taken since the last look.
+    pub(super) fn watch(&mut self, meter: &SimMeter, report: &mut Report) {
+        if meter.number != self.number {
+            // What another meter has taken is not this customer's credit.
+            return;
+        }
+        for taken in meter.taken.iter().skip(self.looked_at) {
+            let Author::Station { sale, transmission } = taken.author else { continue };
+            if !self.transmissions.insert(transmission) {
+                // One frame, added twice. Only a meter that adds any count does that, or one whose count was set back.
+                let fault = u64::from(meter.rule != CountRule::Adds && !self.count_lowered);
+                report.double_credits += fault;
+                report.wire_duplicates += 1 - fault;
+                self.duplicates += 1;
+                self.duplicated += i64::from(taken.amount);
+                continue;
+            }
+            let Some(known) = self.sales.get_mut(&sale) else { continue };
+            if known.by.is_some() && !known.doubled {
+                known.doubled = true;
+                if self.count_lowered {
+                    // Behind a count that was set back the station can't see its own first frame.
+                    report.indistinguishable += 1;
+                    self.hidden_doubles += i64::from(known.amount);
+                } else {
+                    report.double_credits += 1;
+                }
+            }
+            known.by = Some(transmission);
+            if known.said == Some(Said::Voided) && !known.flagged {
+                known.flagged = true;
+                report.wrong_verdicts += 1;
+            }
+        }
+        self.looked_at = meter.taken.len();
+    }
+
+    /// Somebody has looked at the meter and taken what it shows for granted.
+    pub(super) fn explained(&mut self) {
+        self.disturbed = false;
+        self.explained_duplicates = self.duplicates;
     }
 
     /// A relay order goes out: only the newest may.
@@ -140,17 +205,10 @@ impl Auditor {
         meter: &SimMeter,
         report: &mut Report,
     ) {
-        let duplicates = has_wire_duplicate(meter);
-        for (sale, known) in &self.sales {
-            let transmissions = credited(meter, *sale);
-            if transmissions.len() > 1 {
-                let hidden = u64::from(self.count_lowered);
-                report.indistinguishable += hidden;
-                report.double_credits += 1 - hidden;
-            }
+        for known in self.sales.values() {
             match known.said {
-                Some(Said::Voided) if !transmissions.is_empty() => report.wrong_verdicts += 1,
-                Some(Said::Applied) if transmissions.is_empty() && !known.flagged && !self.at_station => {
+                Some(Said::Voided) if known.by.is_some() && !known.flagged => report.wrong_verdicts += 1,
+                Some(Said::Applied) if known.by.is_none() && !known.flagged && !self.at_station => {
                     report.wrong_verdicts += 1;
                     report.lost_credits += 1;
                 }
@@ -158,7 +216,6 @@ impl Auditor {
                 _ => {}
             }
         }
-        report.wire_duplicates += u64::from(duplicates);
         self.check_books(account, ledger, journal, meter, report);
     }
 
@@ -185,12 +242,11 @@ impl Auditor {
         let open_purse = self.at_station || sum(AccountKind::CustomerPurse, account.id().0) == self.paid - applied;
         let meter_purse = self.at_station || sum(AccountKind::MeterPurse, number) == meter.remaining();
         // This meter and the tariff have the same prices: nothing lags, but for credit from nowhere that hid behind
-        // consumption before anybody looked: a stranger's, or a doubled frame's on a meter that adds any count.
+        // consumption before anybody looked: a stranger's, a doubled frame's on a meter that adds any count, or a second
+        // frame's behind a count that was set back. No more than what was hidden can lag.
         let lag = sum(AccountKind::PriceLag, 0);
-        let explained_lag = lag == 0
-            || has_wire_duplicate(meter)
-            || self.count_lowered
-            || (0..=self.overwritten + ROUNDING).contains(&-lag);
+        let hidden = self.overwritten + self.duplicated + self.hidden_doubles;
+        let explained_lag = lag == 0 || (hidden > 0 && (-ROUNDING..=hidden + ROUNDING).contains(&-lag));
         let right = open_purse
             && meter_purse
             && explained_lag
@@ -199,6 +255,21 @@ impl Auditor {
             && reconcile::with_ledger(account, ledger).is_ok_and(|found| found.is_empty())
             && verify(Currency::CNY, ShardId(0), journal).is_ok_and(|head| head == ledger.head());
         report.ledger_imbalance += u64::from(!right);
+    }
+
+    /// Whether operators see the strongest rule that stands.
+    pub(super) fn check_display(&self, shown: Option<DisplayState>, report: &mut Report) {
+        let Wanted { locked_out, keep, off, shed, friendly, .. } = self.wanted;
+        let strongest = [
+            (locked_out, SupplyState::WorkTag),
+            (keep, SupplyState::KeepPower),
+            (off, SupplyState::ForcedOff),
+            (shed, SupplyState::Shed),
+            (friendly, SupplyState::KeepPower),
+            (true, SupplyState::Prepaid),
+        ];
+        let expected = strongest.into_iter().find(|(stands, _)| *stands).map(|(_, word)| word);
+        report.wrong_displays += u64::from(shown.map(|shown| shown.supply) != expected);
     }
 
     /// Whether the relay is what people and credit want; `credit` in cents as the auditor knows it.
@@ -218,23 +289,4 @@ impl Auditor {
         let wrong = (dark && closed) || (lit && !closed) || (!dark && !lit && meter.force != (0, 0));
         report.supply_errors += u64::from(wrong);
     }
-}
-
-/// The transmissions by which the meter was credited for a sale.
-fn credited(meter: &SimMeter, sale: u64) -> BTreeSet<u64> {
-    let ours = meter.taken.iter().filter_map(|taken| match taken.author {
-        Author::Station { sale: of, transmission } if of == sale => Some(transmission),
-        _ => None,
-    });
-    ours.collect()
-}
-
-/// A frame that the line has doubled was added twice, by a meter that adds any count.
-fn has_wire_duplicate(meter: &SimMeter) -> bool {
-    let ours = |taken: &super::meter::Taken| match taken.author {
-        Author::Station { transmission, .. } => Some(transmission),
-        Author::Stranger => None,
-    };
-    let distinct: BTreeSet<_> = meter.taken.iter().filter_map(ours).collect();
-    meter.rule == CountRule::Adds && distinct.len() < meter.taken.iter().filter_map(ours).count()
 }

@@ -14,15 +14,20 @@ mod cell;
 mod link;
 mod meter;
 mod mutants;
+mod prices;
 mod report;
 mod rng;
+mod shrink;
+mod year;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use crate::bend::Bend;
 pub use mutants::{MUTANTS, Mutant, Property, mutant};
-pub use report::{Faults, Report};
+pub use report::{Crash, Faults, Report, Summary};
+pub use shrink::{Shrunk, shrink};
+pub use year::{Year, year};
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +59,12 @@ pub fn run(config: &Config) -> Report {
 /// Runs one cell of a run again, to the same step, and tells its story: one line for each thing that happened.
 #[must_use]
 pub fn replay(config: &Config, cell: u64) -> (Report, Vec<String>) {
+    replay_vends(config, cell, config.vends.saturating_sub(cell * VENDS_A_CELL).min(VENDS_A_CELL))
+}
+
+/// Runs the first vends of one cell again.
+fn replay_vends(config: &Config, cell: u64, vends: u64) -> (Report, Vec<String>) {
     let mut report = Report::default();
-    let vends = config.vends.saturating_sub(cell * VENDS_A_CELL).min(VENDS_A_CELL);
     let mut world = cell::Cell::new(config, cell);
     world.story = Some(Vec::new());
     let story = world.run(vends, &mut report);

@@ -18,19 +18,22 @@ pub enum Property {
     QuarantineHasReason,
     /// The relay is what people and credit want.
     Supply,
+    /// Operators see the strongest rule that stands.
+    Display,
     /// The books balance and agree with account, payments and meter.
     Books,
 }
 
 impl Property {
     /// Every property.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RightVerdict,
         Self::CreditedOnce,
         Self::CreditNotLost,
         Self::Resolved,
         Self::QuarantineHasReason,
         Self::Supply,
+        Self::Display,
         Self::Books,
     ];
 
@@ -44,6 +47,7 @@ impl Property {
             Self::Resolved => report.unresolved,
             Self::QuarantineHasReason => report.false_quarantines,
             Self::Supply => report.supply_errors,
+            Self::Display => report.wrong_displays,
             Self::Books => report.ledger_imbalance,
         }
     }
@@ -56,8 +60,8 @@ pub struct Mutant {
     pub name: &'static str,
     /// The rule that is broken.
     pub bend: Bend,
-    /// The property that it breaks first of all. Others may follow from it.
-    pub breaks: Property,
+    /// The properties that it breaks first in some cell, and no others. What breaks later in a cell follows from that.
+    pub breaks: &'static [Property],
 }
 
 /// The mutant of this name.
@@ -67,57 +71,58 @@ pub fn mutant(name: &str) -> Option<&'static Mutant> {
 }
 
 macro_rules! mutants {
-    ($($name:literal => $bend:expr; breaks $property:ident),* $(,)?) => {
-        &[$(Mutant { name: $name, bend: $bend, breaks: Property::$property }),*]
+    ($($name:literal => $bend:expr; breaks $($property:ident)+),* $(,)?) => {
+        &[$(Mutant { name: $name, bend: $bend, breaks: &[$(Property::$property),+] }),*]
     };
 }
 
-/// Every mutant. Two pairs of the precedence are missing because swapping them changes nothing that anybody can see:
-/// keep power and forced off never stand together, and forced off and load limit both write off.
+/// Every mutant.
 pub const MUTANTS: &[Mutant] = mutants! {
-    "not-applied-is-applied" => Bend::NotAppliedIsApplied; breaks CreditNotLost,
-    "applied-is-not-applied" => Bend::AppliedIsNotApplied; breaks RightVerdict,
-    "foreign-is-applied" => Bend::ForeignIsApplied; breaks CreditNotLost,
-    "foreign-is-not-applied" => Bend::ForeignIsNotApplied; breaks RightVerdict,
-    "unexplained-is-applied" => Bend::UnexplainedIsApplied; breaks CreditNotLost,
-    "count-back-is-applied" => Bend::CountBackIsApplied; breaks CreditNotLost,
-    "other-meter-ignored" => Bend::OtherMeterIgnored; breaks CreditNotLost,
-    "unknown-is-applied" => Bend::UnknownIsApplied; breaks CreditNotLost,
-    "unknown-is-not-applied" => Bend::UnknownIsNotApplied; breaks CreditedOnce,
+    "not-applied-is-applied" => Bend::NotAppliedIsApplied; breaks RightVerdict CreditNotLost,
+    "applied-is-not-applied" => Bend::AppliedIsNotApplied; breaks RightVerdict CreditedOnce QuarantineHasReason,
+    "foreign-is-applied" => Bend::ForeignIsApplied; breaks RightVerdict CreditNotLost Books,
+    "foreign-is-not-applied" => Bend::ForeignIsNotApplied; breaks RightVerdict CreditedOnce,
+    "unexplained-is-applied" => Bend::UnexplainedIsApplied; breaks RightVerdict CreditNotLost Books,
+    "count-back-is-applied" => Bend::CountBackIsApplied; breaks RightVerdict CreditNotLost,
+    "other-meter-ignored" => Bend::OtherMeterIgnored; breaks RightVerdict CreditNotLost Books,
+    "unknown-is-applied" => Bend::UnknownIsApplied; breaks RightVerdict CreditNotLost,
+    "unknown-is-not-applied" => Bend::UnknownIsNotApplied; breaks CreditedOnce QuarantineHasReason,
     "no-reply-is-failure" => Bend::NoReplyIsFailure; breaks RightVerdict,
-    "reply-is-success" => Bend::ReplyIsSuccess; breaks CreditNotLost,
+    "reply-is-success" => Bend::ReplyIsSuccess; breaks RightVerdict CreditNotLost,
     "no-wrap" => Bend::NoWrap; breaks QuarantineHasReason,
     "use-is-ignored" => Bend::UseIsIgnored; breaks QuarantineHasReason,
     "void-without-fence" => Bend::VoidWithoutFence; breaks RightVerdict,
-    "resend-without-fence" => Bend::ResendWithoutFence; breaks CreditedOnce,
+    "resend-without-fence" => Bend::ResendWithoutFence; breaks CreditedOnce QuarantineHasReason,
     "fence-without-wait" => Bend::FenceWithoutWait; breaks RightVerdict,
-    "new-count-each-frame" => Bend::NewCountEachFrame; breaks CreditedOnce,
-    "foreign-write-ignored" => Bend::ForeignWriteIgnored; breaks RightVerdict,
+    "new-count-each-frame" => Bend::NewCountEachFrame; breaks CreditedOnce QuarantineHasReason,
+    "foreign-write-ignored" => Bend::ForeignWriteIgnored; breaks Books,
     "rise-ignored" => Bend::RiseIgnored; breaks Books,
     "confirmed-unseen" => Bend::ConfirmedUnseen; breaks Supply,
     "never-cut-is-cut" => Bend::NeverCutIsCut; breaks Supply,
-    "effects-leave-early" => Bend::EffectsLeaveEarly; breaks CreditedOnce,
-    "restart-sends-blindly" => Bend::RestartSendsBlindly; breaks CreditedOnce,
+    "effects-leave-early" => Bend::EffectsLeaveEarly; breaks RightVerdict CreditedOnce QuarantineHasReason,
+    "restart-sends-blindly" => Bend::RestartSendsBlindly; breaks RightVerdict CreditedOnce QuarantineHasReason,
     "payment-not-booked" => Bend::PaymentNotBooked; breaks Books,
     "charge-not-booked" => Bend::ChargeNotBooked; breaks Books,
     "superseded-is-written" => Bend::SupersededIsWritten; breaks Supply,
-    "lock-out-below-keep-power" => Bend::Precedence(Cause::LockOut, Cause::KeepPower); breaks Supply,
-    "lock-out-below-forced-off" => Bend::Precedence(Cause::LockOut, Cause::ForcedOff); breaks Supply,
-    "lock-out-below-load-limit" => Bend::Precedence(Cause::LockOut, Cause::LoadLimit); breaks Supply,
-    "lock-out-below-friendly-hours" => Bend::Precedence(Cause::LockOut, Cause::FriendlyHours); breaks Supply,
-    "lock-out-below-arrears" => Bend::Precedence(Cause::LockOut, Cause::Arrears); breaks Supply,
-    "lock-out-below-prepaid" => Bend::Precedence(Cause::LockOut, Cause::Prepaid); breaks Supply,
-    "keep-power-below-load-limit" => Bend::Precedence(Cause::KeepPower, Cause::LoadLimit); breaks Supply,
-    "keep-power-below-friendly-hours" => Bend::Precedence(Cause::KeepPower, Cause::FriendlyHours); breaks Supply,
-    "keep-power-below-arrears" => Bend::Precedence(Cause::KeepPower, Cause::Arrears); breaks Supply,
-    "keep-power-below-prepaid" => Bend::Precedence(Cause::KeepPower, Cause::Prepaid); breaks Supply,
-    "forced-off-below-friendly-hours" => Bend::Precedence(Cause::ForcedOff, Cause::FriendlyHours); breaks Supply,
-    "forced-off-below-arrears" => Bend::Precedence(Cause::ForcedOff, Cause::Arrears); breaks Supply,
-    "forced-off-below-prepaid" => Bend::Precedence(Cause::ForcedOff, Cause::Prepaid); breaks Supply,
-    "load-limit-below-friendly-hours" => Bend::Precedence(Cause::LoadLimit, Cause::FriendlyHours); breaks Supply,
-    "load-limit-below-arrears" => Bend::Precedence(Cause::LoadLimit, Cause::Arrears); breaks Supply,
-    "load-limit-below-prepaid" => Bend::Precedence(Cause::LoadLimit, Cause::Prepaid); breaks Supply,
-    "friendly-hours-below-arrears" => Bend::Precedence(Cause::FriendlyHours, Cause::Arrears); breaks Supply,
-    "friendly-hours-below-prepaid" => Bend::Precedence(Cause::FriendlyHours, Cause::Prepaid); breaks Supply,
+    "lock-out-below-keep-power" => Bend::Precedence(Cause::LockOut, Cause::KeepPower); breaks Supply Display,
+    "lock-out-below-forced-off" => Bend::Precedence(Cause::LockOut, Cause::ForcedOff); breaks Supply Display,
+    "lock-out-below-load-limit" => Bend::Precedence(Cause::LockOut, Cause::LoadLimit); breaks Supply Display,
+    "lock-out-below-friendly-hours" => Bend::Precedence(Cause::LockOut, Cause::FriendlyHours); breaks Supply Display,
+    "lock-out-below-arrears" => Bend::Precedence(Cause::LockOut, Cause::Arrears); breaks Supply Display,
+    "lock-out-below-prepaid" => Bend::Precedence(Cause::LockOut, Cause::Prepaid); breaks Supply Display,
+    "keep-power-below-load-limit" => Bend::Precedence(Cause::KeepPower, Cause::LoadLimit); breaks Supply Display,
+    "keep-power-below-friendly-hours" => Bend::Precedence(Cause::KeepPower, Cause::FriendlyHours); breaks Supply Display,
+    "keep-power-below-arrears" => Bend::Precedence(Cause::KeepPower, Cause::Arrears); breaks Supply Display,
+    "keep-power-below-prepaid" => Bend::Precedence(Cause::KeepPower, Cause::Prepaid); breaks Supply Display,
+    "keep-power-below-forced-off" => Bend::Precedence(Cause::KeepPower, Cause::ForcedOff); breaks Supply Display,
+    "forced-off-below-load-limit" => Bend::Precedence(Cause::ForcedOff, Cause::LoadLimit); breaks Display,
+    "forced-off-below-friendly-hours" => Bend::Precedence(Cause::ForcedOff, Cause::FriendlyHours); breaks Supply Display,
+    "forced-off-below-arrears" => Bend::Precedence(Cause::ForcedOff, Cause::Arrears); breaks Supply Display,
+    "forced-off-below-prepaid" => Bend::Precedence(Cause::ForcedOff, Cause::Prepaid); breaks Supply Display,
+    "load-limit-below-friendly-hours" => Bend::Precedence(Cause::LoadLimit, Cause::FriendlyHours); breaks Supply Display,
+    "load-limit-below-arrears" => Bend::Precedence(Cause::LoadLimit, Cause::Arrears); breaks Supply Display,
+    "load-limit-below-prepaid" => Bend::Precedence(Cause::LoadLimit, Cause::Prepaid); breaks Supply Display,
+    "friendly-hours-below-arrears" => Bend::Precedence(Cause::FriendlyHours, Cause::Arrears); breaks Supply Display,
+    "friendly-hours-below-prepaid" => Bend::Precedence(Cause::FriendlyHours, Cause::Prepaid); breaks Supply Display,
     "arrears-below-prepaid" => Bend::Precedence(Cause::Arrears, Cause::Prepaid); breaks Supply,
 };

@@ -136,6 +136,12 @@ impl Meter {
         count == self.count && self.rule == EqualCountRule::EqualAcknowledged
     }
 
+    /// Takes a frame that overwrites remaining amount and count.
+    pub fn overwrite(&mut self, remaining: Money, count: u16) {
+        self.micro_yuan = i128::from(remaining.minor()) * 10_000;
+        self.count = count;
+    }
+
     pub fn reading(&self, taken: Now) -> MeterReading {
         let balance = Money::from_minor(self.balance());
         MeterReading {
@@ -320,6 +326,27 @@ impl Desk {
         self.read_back(sale);
         assert!(self.state().sale().is_none());
         sale
+    }
+
+    /// Carries relay orders to the meter and reads them back; answers the other effects.
+    pub fn obey(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut rest = Vec::new();
+        let mut work = std::collections::VecDeque::from(effects);
+        while let Some(effect) = work.pop_front() {
+            let Effect::WriteForce { meter, version, force, .. } = effect else {
+                rest.push(effect);
+                continue;
+            };
+            if !self.account.may_write(meter, version) {
+                continue;
+            }
+            self.meter.force = force;
+            work.extend(self.tell(Command::RelayOrdered { meter, version }).unwrap());
+            self.wait_s(1);
+            let read_back = ReadBack::Reading(self.reading());
+            work.extend(self.tell(Command::RelayReported { meter, version, read_back }).unwrap());
+        }
+        rest
     }
 
     pub fn state(&self) -> &MeterState {

@@ -112,7 +112,7 @@ impl<'a> Peaks<'a> {
         }
         let reach = i64::from(ratchet.lookback).saturating_mul(self.period_months);
         let counts = |peak: &&PeriodPeak| {
-            let age = self.month.saturating_sub(peak.month);
+            let age = self.month.saturating_sub(i64::from(peak.month));
             peak.charge == charge.name && age > 0 && age <= reach
         };
         let share = |peak: &PeriodPeak| {

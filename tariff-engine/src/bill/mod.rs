@@ -1,5 +1,6 @@
 //! A bill: lines that sum to the total, each explained.
 
+mod charges;
 mod demand;
 mod energy;
 mod invoice;

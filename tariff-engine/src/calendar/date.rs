@@ -4,10 +4,12 @@ use chrono::{Datelike, NaiveDate};
 
 /// Seconds of a day without a change of offset.
 pub(crate) const DAY_S: i64 = 86_400;
+pub(crate) const MINUTE_S: i64 = 60;
 /// Minutes of a day.
 pub(crate) const DAY_MINUTES: u16 = 1_440;
 /// Days of a year in the numbering of [`day_of_year`]: every month has 31.
-pub(crate) const YEAR_SLOTS: usize = 372;
+pub(crate) const YEAR_SLOTS: usize = 12 * MONTH_SLOTS;
+pub(crate) const MONTH_SLOTS: usize = 31;
 
 /// First and last date that a tariff may name.
 pub(crate) const FIRST_YEAR: i32 = 1900;

@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 
 use chrono::Datelike;
 
-use super::date::{date_of, day_of_year};
+use super::date::{MONTH_SLOTS, date_of, day_of_year};
+
+/// Days that every month has.
+const SHORTEST_MONTH: usize = 28;
 
 /// The facts of a day that periods ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +17,12 @@ pub(crate) struct DayFacts {
     pub(crate) day_of_year: usize,
     /// Its class.
     pub(crate) class: DayClass,
+}
+
+impl DayFacts {
+    /// Stands where no day was looked at.
+    pub(crate) const NONE: Self =
+        Self { day_of_year: 0, class: DayClass { weekday: 0, kind: DayKind::Ordinary, flags: 0 } };
 }
 
 /// All that a condition on days can see besides the time of the year.
@@ -53,12 +62,25 @@ impl Days {
     /// The facts of a day; none where the calendar ends.
     pub(crate) fn facts(&self, day: i64, flags: u32) -> Option<DayFacts> {
         let date = date_of(day)?;
-        let kind = match self.special.binary_search_by_key(&day, |(special, _)| *special) {
+        let class = DayClass { weekday: date.weekday().num_days_from_monday(), kind: self.kind(day), flags };
+        Some(DayFacts { day_of_year: day_of_year(date.month(), date.day()), class })
+    }
+
+    /// The facts of the day after one whose facts are known: inside a month without asking the calendar.
+    pub(crate) fn facts_after(&self, before: DayFacts, day: i64, flags: u32) -> Option<DayFacts> {
+        if before.day_of_year.rem_euclid(MONTH_SLOTS) >= SHORTEST_MONTH.saturating_sub(1) {
+            return self.facts(day, flags);
+        }
+        let weekday = if before.class.weekday == 6 { 0 } else { before.class.weekday.saturating_add(1) };
+        let class = DayClass { weekday, kind: self.kind(day), flags };
+        Some(DayFacts { day_of_year: before.day_of_year.saturating_add(1), class })
+    }
+
+    fn kind(&self, day: i64) -> DayKind {
+        match self.special.binary_search_by_key(&day, |(special, _)| *special) {
             Ok(found) => self.special.get(found).map_or(DayKind::Ordinary, |(_, kind)| *kind),
             Err(_) => DayKind::Ordinary,
-        };
-        let class = DayClass { weekday: date.weekday().num_days_from_monday(), kind, flags };
-        Some(DayFacts { day_of_year: day_of_year(date.month(), date.day()), class })
+        }
     }
 
     /// Different kinds of day.
@@ -149,5 +171,19 @@ mod tests {
         assert_eq!(role("2025-09-28"), DayRole::Workday);
         assert_eq!(role("2025-10-01"), DayRole::Holiday);
         assert_eq!(role("2025-10-02"), DayRole::Workday);
+    }
+
+    #[test]
+    fn the_day_after_is_the_same_as_the_day_looked_up() {
+        let number = |text: &str| day_number(parse_date(text).unwrap());
+        let days = Days { special: [(number("2024-02-29"), DayKind::MakeUp)].to_vec(), ..Days::default() };
+        // Four centuries hold every length of month and year.
+        let (mut day, last) = (number("1999-12-31"), number("2400-01-02"));
+        let mut facts = days.facts(day, 0).unwrap();
+        while day < last {
+            day += 1;
+            facts = days.facts_after(facts, day, 0).unwrap();
+            assert_eq!(Some(facts), days.facts(day, 0), "day {day}");
+        }
     }
 }

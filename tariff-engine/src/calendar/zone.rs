@@ -88,6 +88,21 @@ impl Zone {
         }
     }
 
+    /// The end of the day that begins at an instant, where it has 24 hours of one offset from midnight to midnight.
+    pub(crate) fn even_day_end(self, from_utc_s: i64) -> Option<i64> {
+        let to_utc_s = from_utc_s.saturating_add(DAY_S);
+        match self {
+            Self::Fixed(_) => Some(to_utc_s),
+            #[cfg(feature = "chrono-tz")]
+            Self::Named(_) => {
+                // One day holds one change at most, so the ends tell.
+                let offset_s = self.offset_s(from_utc_s);
+                (from_utc_s.saturating_add(offset_s).rem_euclid(DAY_S) == 0 && self.offset_s(to_utc_s) == offset_s)
+                    .then_some(to_utc_s)
+            }
+        }
+    }
+
     /// The first instant after `from_s` and not after `to_s` at which the offset is another than at `from_s`.
     #[cfg_attr(not(feature = "chrono-tz"), expect(unused_variables, reason = "a fixed offset asks for no instant"))]
     pub(crate) fn next_change(self, from_s: i64, to_s: i64) -> Option<i64> {

@@ -10,6 +10,7 @@ mod error;
 mod fingerprint;
 mod ladder;
 mod periods;
+mod size;
 pub(crate) mod values;
 
 use alloc::format;
@@ -22,7 +23,7 @@ use crate::calendar::day::Days;
 use crate::calendar::schedule::Schedule;
 use crate::calendar::zone::Zone;
 use crate::exact::{MAX_PLACES, Rounding};
-use crate::limits::{MAX_OPEN_CELLS, MAX_VERSIONS};
+use crate::limits::MAX_VERSIONS;
 use crate::tariff::{Billing, RoundingPolicy, SCHEMA, Tariff, Version};
 
 pub use compiled::CompiledTariff;
@@ -32,6 +33,7 @@ pub(crate) use compiled::{
 };
 pub use error::CompileError;
 use error::Path;
+pub(crate) use size::has_ratchet;
 
 /// What the versions of a tariff share.
 struct Shared<'a> {
@@ -71,7 +73,7 @@ pub(crate) fn compile(tariff: &Tariff) -> Result<CompiledTariff, CompileError> {
         compiled.fingerprint = fingerprint::chained(versions.last().map(|last| last.fingerprint), &compiled, &shared);
         versions.push(compiled);
     }
-    open_cells(&path, &shared, &versions)?;
+    size::check(&path, &shared, &versions)?;
     Ok(CompiledTariff {
         name: tariff.name.clone(),
         currency: tariff.currency.clone(),
@@ -143,29 +145,6 @@ fn spans(path: &Path<'_>, tariff: &Tariff) -> Result<Vec<(i64, i64)>, CompileErr
         spans.push((from, until));
     }
     Ok(spans)
-}
-
-/// A billing period may touch several versions; together they may not need too many registers.
-fn open_cells(path: &Path<'_>, shared: &Shared<'_>, versions: &[CompiledVersion]) -> Result<(), CompileError> {
-    let mut open = 0_usize;
-    let mut period_to = i64::MIN;
-    for (index, version) in versions.iter().enumerate() {
-        let Some((_, to)) = shared.billing.span(version.from_day) else { continue };
-        // A version that begins inside the period of the one before adds to it, as does that one itself.
-        let earlier = versions.get(index.wrapping_sub(1)).filter(|_| version.from_day < period_to);
-        let inside = shared.billing.span(version.from_day).is_some_and(|(from, _)| version.from_day > from);
-        open = match (earlier, versions.get(index.wrapping_sub(1))) {
-            (Some(_), _) => open.saturating_add(version.energy.cells()),
-            (None, Some(before)) if inside => before.energy.cells().saturating_add(version.energy.cells()),
-            _ => version.energy.cells(),
-        };
-        period_to = to;
-        if open > MAX_OPEN_CELLS {
-            let rule = format!("at most {MAX_OPEN_CELLS} rates × tiers in all versions of one billing period");
-            return Err(path.index(index).key("energy").error(format!("{open} rates × tiers"), rule));
-        }
-    }
-    Ok(())
 }
 
 impl Shared<'_> {

@@ -1,25 +1,19 @@
 //! An exact amount of money.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use core::fmt;
-use core::str::FromStr;
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::fraction::{Part, sum_of_parts};
 use super::rounding::{Rounding, RoundingMode};
 use super::wide::Wide;
 
 /// Decimal places of one unit: 18 of a price and 6 of an energy.
-const UNIT_PLACES: u32 = 24;
+pub(super) const UNIT_PLACES: u32 = 24;
 /// Units in one of the currency.
-const ONE: i128 = 10_i128.pow(UNIT_PLACES);
-/// A denominator above this is kept apart instead of being brought to a common one.
-const LARGEST_COMMON: u128 = 1 << 126;
-/// Parts with different large denominators that one amount can hold.
-const MAX_PARTS: usize = 64;
+pub(super) const ONE: i128 = 10_i128.pow(UNIT_PLACES);
 
 /// An exact amount of money: whole 10⁻²⁴ of the currency, and proper fractions of one such unit.
 ///
@@ -37,15 +31,9 @@ const MAX_PARTS: usize = 64;
 #[derive(Clone, Default)]
 pub struct Amount {
     /// Whole units, rounded towards minus infinity.
-    units: i128,
+    pub(super) units: i128,
     /// What is left, each between 0 and 1 unit and in lowest terms.
-    parts: Vec<Part>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Part {
-    numerator: u128,
-    denominator: u128,
+    pub(super) parts: Vec<Part>,
 }
 
 /// Why a number is no amount, or an operation has no exact result.
@@ -69,6 +57,15 @@ pub enum AmountError {
 impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self { units: 0, parts: Vec::new() };
+    /// Parts with different large denominators that one amount can hold.
+    pub(crate) const MAX_PARTS: usize = 64;
+    /// Bytes of a part.
+    pub(crate) const PART_BYTES: usize = size_of::<Part>();
+
+    /// Bytes on the heap.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        self.parts.capacity().saturating_mul(Self::PART_BYTES)
+    }
 
     /// From a decimal, exactly.
     ///
@@ -244,12 +241,12 @@ impl Amount {
     }
 
     /// Adds `numerator ÷ denominator` of a unit; the numerator is below the denominator.
-    fn add_part(&mut self, numerator: u128, denominator: u128) -> Result<(), AmountError> {
+    pub(super) fn add_part(&mut self, numerator: u128, denominator: u128) -> Result<(), AmountError> {
         let mut part = Part { numerator, denominator }.reduced();
         let mut index = 0;
         while part.numerator != 0 {
             let Some(other) = self.parts.get(index) else {
-                if self.parts.len() >= MAX_PARTS {
+                if self.parts.len() >= Self::MAX_PARTS {
                     return Err(AmountError::TooManyFractions);
                 }
                 self.parts.push(part);
@@ -280,144 +277,6 @@ impl Amount {
             }
         }
     }
-}
-
-impl Part {
-    fn reduced(self) -> Self {
-        let divisor = gcd(self.numerator, self.denominator);
-        Self {
-            numerator: self.numerator.checked_div(divisor).unwrap_or(0),
-            denominator: self.denominator.checked_div(divisor).unwrap_or(1),
-        }
-    }
-
-    /// The sum with another as (carry, part), where the common denominator is small enough.
-    fn joined(self, other: Self) -> Option<(i128, Self)> {
-        let step = other.denominator.checked_div(gcd(self.denominator, other.denominator))?;
-        let common = self.denominator.checked_mul(step).filter(|common| *common <= LARGEST_COMMON)?;
-        let left = self.numerator.checked_mul(step)?;
-        let right = other.numerator.checked_mul(common.checked_div(other.denominator)?)?;
-        let sum = left.checked_add(right)?;
-        Some(match sum.checked_sub(common) {
-            Some(rest) => (1, Self { numerator: rest, denominator: common }.reduced()),
-            None => (0, Self { numerator: sum, denominator: common }.reduced()),
-        })
-    }
-}
-
-fn gcd(a: u128, b: u128) -> u128 {
-    let (mut a, mut b) = (a, b);
-    while let Some(rest) = a.checked_rem(b) {
-        (a, b) = (b, rest);
-    }
-    a
-}
-
-/// The whole number below a sum of proper fractions, and whether the sum is that number exactly.
-///
-/// Brought to the product of all denominators, as a number of as many digits as that takes.
-fn sum_of_parts(parts: &[Part]) -> (i128, bool) {
-    let product = |skipped: usize, first: u128| {
-        parts
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| *index != skipped)
-            .fold(Digits::new(first), |digits, (_, part)| digits.times(part.denominator))
-    };
-    let whole = product(usize::MAX, 1);
-    let mut rest = Digits::new(0);
-    for (index, part) in parts.iter().enumerate() {
-        rest.add(&product(index, part.numerator));
-    }
-    // Each part is below 1, so this loop runs fewer times than there are parts.
-    let mut floor = 0_i128;
-    while rest.subtract(&whole) {
-        floor = floor.saturating_add(1);
-    }
-    (floor, rest.is_zero())
-}
-
-/// A natural number of any length; 32-bit digits, least significant first, no leading zero.
-struct Digits(Vec<u32>);
-
-const DIGIT_BITS: u32 = 32;
-
-impl Digits {
-    fn new(value: u128) -> Self {
-        let mut digits = Vec::new();
-        let mut rest = value;
-        while rest != 0 {
-            digits.push(low_digit(rest));
-            rest >>= DIGIT_BITS;
-        }
-        Self(digits)
-    }
-
-    fn times(&self, factor: u128) -> Self {
-        let mut sum = Self(Vec::new());
-        for (shift, digit) in Self::new(factor).0.into_iter().enumerate() {
-            let mut row: Vec<u32> = core::iter::repeat_n(0, shift).collect();
-            let mut carry = 0_u128;
-            for own in &self.0 {
-                // (2^32 - 1)^2 + 2^32 is far below 2^128.
-                carry = u128::from(*own).wrapping_mul(u128::from(digit)).wrapping_add(carry);
-                row.push(low_digit(carry));
-                carry >>= DIGIT_BITS;
-            }
-            row.push(low_digit(carry));
-            sum.add(&Self(row));
-        }
-        sum.trim();
-        sum
-    }
-
-    fn add(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
-        let mut carry = 0_u128;
-        let others = other.0.iter().copied().chain(core::iter::repeat(0));
-        for (own, digit) in self.0.iter_mut().zip(others) {
-            carry = u128::from(*own).wrapping_add(u128::from(digit)).wrapping_add(carry);
-            *own = low_digit(carry);
-            carry >>= DIGIT_BITS;
-        }
-        self.0.push(low_digit(carry));
-        self.trim();
-    }
-
-    /// Takes `other` away where it is not larger, and says whether it was.
-    fn subtract(&mut self, other: &Self) -> bool {
-        let larger = self.0.len().cmp(&other.0.len()).then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()));
-        if larger == Ordering::Less {
-            return false;
-        }
-        let mut borrow = false;
-        let others = other.0.iter().copied().chain(core::iter::repeat(0));
-        for (own, digit) in self.0.iter_mut().zip(others) {
-            let (first, under_1) = own.overflowing_sub(digit);
-            let (second, under_2) = first.overflowing_sub(u32::from(borrow));
-            *own = second;
-            borrow = under_1 || under_2;
-        }
-        self.trim();
-        true
-    }
-
-    fn trim(&mut self) {
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
-    }
-
-    fn is_zero(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "cutting to the low 32 bits is what this does")]
-const fn low_digit(value: u128) -> u32 {
-    value as u32
 }
 
 impl PartialEq for Amount {
@@ -453,79 +312,10 @@ impl Ord for Amount {
     }
 }
 
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.units < 0 { "-" } else { "" };
-        let magnitude = self.units.unsigned_abs();
-        let one = ONE.unsigned_abs();
-        let (whole, rest) = (magnitude.checked_div(one).unwrap_or(0), magnitude.checked_rem(one).unwrap_or(0));
-        write!(f, "{sign}{whole}")?;
-        if rest != 0 {
-            let digits = alloc::format!("{rest:024}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
-        }
-        for part in &self.parts {
-            write!(f, "+{}/{}", part.numerator, part.denominator)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for Amount {
-    type Err = AmountError;
-
-    fn from_str(text: &str) -> Result<Self, AmountError> {
-        let wrong = || AmountError::NotDecimal { value: text.to_string() };
-        let mut pieces = text.split('+');
-        let mut amount = Self::from_units(parse_units(pieces.next().unwrap_or_default()).ok_or_else(wrong)?);
-        for piece in pieces {
-            let (numerator, denominator) = piece.split_once('/').ok_or_else(wrong)?;
-            let numerator = parse_digits(numerator).ok_or_else(wrong)?;
-            let denominator = parse_digits(denominator).ok_or_else(wrong)?;
-            if numerator >= denominator || denominator > u128::MAX >> 1 {
-                return Err(wrong());
-            }
-            amount.add_part(numerator, denominator)?;
-        }
-        Ok(amount)
-    }
-}
-
-fn parse_digits(text: &str) -> Option<u128> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) { None } else { text.parse().ok() }
-}
-
-fn parse_units(text: &str) -> Option<i128> {
-    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let missing = UNIT_PLACES.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    let fraction = parse_digits(fraction)?.checked_mul(10_u128.checked_pow(missing)?)?;
-    let units = parse_digits(whole)?.checked_mul(ONE.unsigned_abs())?.checked_add(fraction)?;
-    let units = i128::try_from(units).ok()?;
-    if negative { units.checked_neg() } else { Some(units) }
-}
-
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
     use proptest::prelude::*;
 
     fn rule(places: u8, mode: RoundingMode) -> Rounding {
@@ -559,27 +349,6 @@ mod tests {
         let above = tie.plus(&Amount::of_fraction(1, 1, 1, u128::MAX >> 2).unwrap()).unwrap();
         assert_eq!(above.minor_units(rule(2, RoundingMode::HalfEven)), 13);
         assert_eq!(above.negated().minor_units(rule(2, RoundingMode::HalfEven)), -13);
-    }
-
-    #[test]
-    fn large_denominators_that_sum_to_a_whole_are_seen_as_whole() {
-        // 1/p + 1/q + (pq - p - q)/pq = 1, with denominators too large to be joined pairwise.
-        let (p, q) = ((1_u128 << 61) - 1, (1_u128 << 62) - 57);
-        let part = |numerator, denominator| Part { numerator, denominator };
-        let parts = [part(1, p), part(1, q), part(p * q - p - q, p * q)];
-        assert_eq!(sum_of_parts(&parts), (1, true));
-        let parts = [part(1, p), part(2, q), part(p * q - p - q, p * q)];
-        assert_eq!(sum_of_parts(&parts), (1, false));
-    }
-
-    #[test]
-    fn refuses_what_it_cannot_hold() {
-        assert_eq!("1e5".parse::<Amount>().unwrap_err(), AmountError::NotDecimal { value: "1e5".into() });
-        for bad in ["", "-", ".5", "1.", "1/3", "1+3/3", "1+1/0", "+1", "1.0000000000000000000000001", "0x1"] {
-            assert!(bad.parse::<Amount>().is_err(), "{bad}");
-        }
-        let most = Amount::from_units(i128::MAX);
-        assert_eq!(most.plus(&Amount::from_units(1)), Err(AmountError::OutOfRange));
     }
 
     proptest! {

@@ -1,8 +1,11 @@
 //! Numbers that lose nothing: energy, amounts of money, and the one place where they are rounded.
 
 mod amount;
+mod amount_text;
 pub(crate) mod decimal_text;
+mod digits;
 mod energy;
+mod fraction;
 mod number;
 mod power;
 mod rounding;

@@ -28,8 +28,20 @@ impl Number {
         if self.bare_float {
             return Err("a bare float has lost digits; write decimals as strings");
         }
-        Decimal::from_str_exact(&self.text).map_err(|_| "a decimal number of at most 28 digits, such as \"0.8331\"")
+        let rule = "a decimal number of at most 28 digits, such as \"0.8331\"";
+        if !is_plain(&self.text) {
+            return Err(rule);
+        }
+        Decimal::from_str_exact(&self.text).map_err(|_| rule)
     }
+}
+
+/// Whether a text is digits with a sign and a point at most, as the schema has it.
+fn is_plain(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    digits(whole) && digits(fraction)
 }
 
 impl From<&str> for Number {

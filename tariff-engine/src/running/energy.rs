@@ -6,11 +6,11 @@ use core::borrow::Borrow;
 
 use super::clock::Stretch;
 use super::state::{Book, LadderState, RunningState};
-use super::{Cursor, Mode, RunningBill};
+use super::{Mode, RunningBill};
 use crate::compile::{CompiledLadder, CompiledTariff, LadderKind};
 use crate::limits::MAX_PERIOD_KWH;
 use crate::tariff::Scope;
-use crate::usage::{DemandSource, UsageError};
+use crate::usage::UsageError;
 
 /// Energy that one bill may have, 10⁻⁶ kWh.
 pub(crate) const MAX_ENERGY: i64 = MAX_PERIOD_KWH * 1_000_000;
@@ -71,8 +71,12 @@ const fn scope(kind: LadderKind) -> Option<Scope> {
 
 impl<T: Borrow<CompiledTariff>> RunningBill<T> {
     /// Energy of the bill with this much more, or the limit.
+    #[inline]
     pub(super) fn energy_with(&self, micro_kwh: i64) -> Result<i64, UsageError> {
-        self.state.energy.checked_add(micro_kwh).filter(|energy| *energy <= MAX_ENERGY).ok_or(UsageError::TooMuchEnergy)
+        match self.state.energy.checked_add(micro_kwh) {
+            Some(energy) if energy <= MAX_ENERGY => Ok(energy),
+            _ => Err(UsageError::TooMuchEnergy),
+        }
     }
 
     /// Goes to a stretch: opens the book of its version, starts the ladder again where that is due, and moves the cursor.
@@ -101,6 +105,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let version = tariff.versions.get(place).ok_or(UsageError::OutsideVersions { at_utc_s: from_utc_s })?;
         let deferred = matches!(version.energy.ladder.kind, LadderKind::Deferred(_));
         let start = deferred.then(|| self.state.ladder.clone());
+        self.state.books.reserve_exact(1);
         self.state.books.push(Book {
             version: number(place),
             from_utc_s,
@@ -164,39 +169,6 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         Ok(())
     }
 
-    /// Moves the cursor to a stretch of the version that the last book belongs to.
-    fn point(&mut self, stretch: Stretch) -> Result<(), UsageError> {
-        let tariff = self.tariff.borrow();
-        let at_utc_s = stretch.from_utc_s;
-        let version = tariff.versions.get(stretch.version).ok_or(UsageError::OutsideVersions { at_utc_s })?;
-        let energy = &version.energy;
-        let cursor: &mut Cursor = &mut self.cursor;
-        let rate = usize::from(stretch.rate);
-        cursor.rate = stretch.rate;
-        cursor.rate_number = energy.rates.get(rate).copied().unwrap_or_default();
-        cursor.registers = stretch.registers;
-        cursor.window_s = version.window_s.filter(|_| self.state.policy.demand == DemandSource::Usage);
-        cursor.to_utc_s = stretch.to_utc_s.min(self.state.period_to_utc_s);
-        cursor.first_cell = rate;
-        cursor.mode = match energy.ladder.kind {
-            LadderKind::None => Mode::Plain,
-            LadderKind::Deferred(Scope::SharedChronological) => Mode::Listed,
-            LadderKind::Deferred(_) => Mode::Plain,
-            LadderKind::Streamed(scope) => {
-                cursor.first_cell = rate.saturating_mul(energy.tiers);
-                let own = scope == Scope::PerPeriod;
-                let used = if own {
-                    self.state.ladder.by_rate.get(usize::from(cursor.rate_number)).copied().unwrap_or(0)
-                } else {
-                    self.state.ladder.total
-                };
-                (cursor.tier, cursor.room) = tier_at(&energy.ladder, self.state.terms(), used);
-                if own { Mode::OwnLadder } else { Mode::Shared }
-            }
-        };
-        Ok(())
-    }
-
     /// Adds energy to the books at the cursor. The sums are bounded by [`MAX_ENERGY`], so nothing saturates.
     #[inline]
     pub(super) fn book(&mut self, micro_kwh: i64) {
@@ -212,7 +184,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
     }
 
     #[inline]
-    fn add_to_cell(&mut self, cell: usize, micro_kwh: i64) {
+    pub(super) fn add_to_cell(&mut self, cell: usize, micro_kwh: i64) {
         if let Some(cell) = self.state.books.last_mut().and_then(|book| book.cells.get_mut(cell)) {
             *cell = cell.saturating_add(micro_kwh);
         }
@@ -237,21 +209,9 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             let room = self.cursor.room;
             self.climb_within(room);
             rest = rest.saturating_sub(room);
-            self.next_tier();
+            self.find_tier();
         }
         self.climb_within(rest);
-    }
-
-    /// Goes to the next tier that takes anything.
-    pub(super) fn next_tier(&mut self) {
-        let tariff = self.tariff.borrow();
-        let Some(version) = tariff.versions.get(usize::from(self.state.version)) else { return };
-        let used = if self.cursor.mode == Mode::Shared {
-            self.state.ladder.total
-        } else {
-            self.state.ladder.by_rate.get(usize::from(self.cursor.rate_number)).copied().unwrap_or(0)
-        };
-        (self.cursor.tier, self.cursor.room) = tier_at(&version.energy.ladder, self.state.terms(), used);
     }
 
     /// Adds energy to the list of changes of rate.

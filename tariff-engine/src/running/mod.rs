@@ -1,6 +1,7 @@
 //! A bill that grows with usage.
 
 mod clock;
+mod cursor;
 mod demand;
 pub(crate) mod energy;
 mod open;
@@ -8,6 +9,7 @@ mod position;
 mod push;
 mod registers;
 mod series;
+mod size;
 mod split;
 pub(crate) mod state;
 mod turn;
@@ -17,7 +19,7 @@ use core::fmt;
 
 use crate::compile::{CompiledTariff, CompiledVersion};
 use crate::usage::UsageError;
-use clock::Clock;
+use cursor::{Cursor, Mode};
 
 pub use open::ResumeError;
 pub(crate) use open::month_of;
@@ -33,64 +35,15 @@ pub use state::{Opening, PastPeak, PeakHistory, RunningState};
 ///
 /// `T` is the compiled tariff, or anything that lends one: `&CompiledTariff`, `Rc`, `Arc`.
 ///
-/// The stored [`state`](Self::state) has a bounded size: at most 4 KiB, and on top of it, only with a chronological ladder whose
-/// limits are known at the end of the period, 16 bytes for each change of rate in the period, at most
-/// [`MAX_LADDER_SEGMENTS`](crate::limits::MAX_LADDER_SEGMENTS).
+/// It holds at most [`MAX_RUNNING_BYTES`](crate::limits::MAX_RUNNING_BYTES) ([`memory_bytes`](Self::memory_bytes)), and on top of it,
+/// only with a chronological ladder whose limits are known at the end of the period, 16 bytes for each change of rate in the period,
+/// at most [`MAX_LADDER_SEGMENTS`](crate::limits::MAX_LADDER_SEGMENTS). An interval allocates nothing besides that list. Stored as
+/// JSON, the [`state`](Self::state) is at most four times as long.
 #[derive(Clone)]
 pub struct RunningBill<T: Borrow<CompiledTariff>> {
     tariff: T,
     state: RunningState,
     cursor: Cursor,
-}
-
-/// Where the running bill stands, kept at hand so that an interval costs little. It follows from the state.
-#[derive(Debug, Clone)]
-struct Cursor {
-    clock: Clock,
-    /// Usage that ends here or before stays in the present stretch.
-    to_utc_s: i64,
-    /// First cell of the present rate in the present book.
-    first_cell: usize,
-    /// Place of the present rate in its version, and number of its name.
-    rate: u16,
-    rate_number: u16,
-    registers: u16,
-    mode: Mode,
-    /// Present tier, and 10⁻⁶ kWh that it still takes.
-    tier: usize,
-    room: i64,
-    /// Length of the demand window where demand is measured from usage, seconds.
-    window_s: Option<i64>,
-}
-
-/// What an interval does to the books.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// Adds to the cell of its rate.
-    Plain,
-    /// Climbs the ladder that all rates share.
-    Shared,
-    /// Climbs the ladder of its rate.
-    OwnLadder,
-    /// Adds to the cell of its rate, and to the list of changes of rate.
-    Listed,
-}
-
-impl Cursor {
-    const fn new() -> Self {
-        Self {
-            clock: Clock::new(),
-            to_utc_s: i64::MIN,
-            first_cell: 0,
-            rate: 0,
-            rate_number: 0,
-            registers: 0,
-            mode: Mode::Plain,
-            tier: 0,
-            room: 0,
-            window_s: None,
-        }
-    }
 }
 
 impl<T: Borrow<CompiledTariff>> RunningBill<T> {

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 use super::state::{
-    DemandState, LadderState, Opening, Peak, PeakHistory, PeriodPeak, RunningState, STATE_FORMAT, YearState,
+    Book, DemandState, LadderState, Opening, Peak, PeakHistory, PeriodPeak, RunningState, STATE_FORMAT, YearState,
 };
 use super::{Cursor, RunningBill};
 use crate::calendar::date::{date_of, day_number, parse_date};
-use crate::compile::CompiledTariff;
-use crate::limits::{MAX_DEMAND_KW, MAX_PERIOD_KWH};
+use crate::compile::{CompiledTariff, has_ratchet};
+use crate::limits::{MAX_DEMAND_KW, MAX_FLAGGED_DAYS, MAX_LADDER_SEGMENTS, MAX_LOOKBACK, MAX_PERIOD_KWH};
 use crate::usage::UsageError;
 use chrono::Datelike;
 
@@ -103,13 +103,13 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
     /// Names that later versions have added get a place of their own.
     pub(super) fn widen(&mut self) {
         let tariff = self.tariff.borrow();
-        self.state.ladder.by_rate.resize(tariff.rate_names.len(), 0);
+        let names = tariff.rate_names.len();
+        self.state.ladder.by_rate.resize(names, 0);
         self.state.demand.peaks.resize(tariff.registers.len(), Peak::default());
-        for book in &mut self.state.books {
-            if let Some(start) = &mut book.start {
-                start.by_rate.resize(tariff.rate_names.len(), 0);
-            }
+        for start in self.state.books.iter_mut().filter_map(|book| book.start.as_mut()) {
+            start.by_rate.resize(names, 0);
         }
+        self.state.shrink();
     }
 }
 
@@ -134,7 +134,14 @@ fn ladder(tariff: &CompiledTariff, opening: &Opening) -> Result<LadderState, Usa
     }
     state.allowances.sort_unstable();
     state.allowances.dedup();
+    state.allowances.shrink_to_fit();
     Ok(state)
+}
+
+/// Past peaks that are kept: those of each charge with a ratchet.
+fn most_past_peaks(tariff: &CompiledTariff) -> usize {
+    let ratchets = (0..tariff.demand_names.len()).filter(|name| has_ratchet(&tariff.versions, *name)).count();
+    ratchets.saturating_mul(usize::try_from(MAX_LOOKBACK).unwrap_or(usize::MAX))
 }
 
 fn ladder_energy(micro_kwh: i64) -> Result<i64, UsageError> {
@@ -157,6 +164,11 @@ fn demand(tariff: &CompiledTariff, opening: &Opening) -> Result<DemandState, Usa
         return Ok(state);
     };
     state.known_periods = u32::MAX;
+    let at_utc_s = opening.from_utc_s;
+    let beyond = || UsageError::BeyondCalendar { at_utc_s };
+    let (_, period_to_utc_s) = tariff.billing_period(at_utc_s).ok_or_else(beyond)?;
+    let this_month = month_of(tariff.zone.day(period_to_utc_s.saturating_sub(1))).ok_or_else(beyond)?;
+    let reach = i64::from(MAX_LOOKBACK).saturating_mul(i64::from(tariff.billing.months));
     if peaks.len() > MAX_PAST_PEAKS {
         return Err(UsageError::DemandOutOfRange);
     }
@@ -168,12 +180,24 @@ fn demand(tariff: &CompiledTariff, opening: &Opening) -> Result<DemandState, Usa
         if !(0..=MAX_DEMAND_KW.saturating_mul(1_000_000)).contains(&power) {
             return Err(UsageError::DemandOutOfRange);
         }
-        // A charge that the tariff doesn't have binds nothing.
-        if let Some(place) = tariff.demand_names.iter().position(|name| *name == peak.charge) {
-            let month = month_of(to.saturating_sub(1)).ok_or_else(bad)?;
-            state.history.push(PeriodPeak { charge: super::energy::number(place), month, power });
+        // A charge that has no ratchet binds nothing, nor does a peak of long ago.
+        let place = tariff.demand_names.iter().position(|name| *name == peak.charge);
+        let Some(place) = place.filter(|place| has_ratchet(&tariff.versions, *place)) else { continue };
+        let month = month_of(to.saturating_sub(1)).ok_or_else(bad)?;
+        if this_month.saturating_sub(month) > reach {
+            continue;
+        }
+        let entry =
+            PeriodPeak { charge: super::energy::number(place), month: i32::try_from(month).map_err(|_| bad())?, power };
+        match state.history.iter_mut().find(|known| (known.charge, known.month) == (entry.charge, entry.month)) {
+            Some(known) => known.power = known.power.max(power),
+            None => state.history.push(entry),
         }
     }
+    if state.history.len() > most_past_peaks(tariff) {
+        return Err(UsageError::DemandOutOfRange);
+    }
+    state.history.shrink_to_fit();
     Ok(state)
 }
 
@@ -211,6 +235,14 @@ fn check(tariff: &CompiledTariff, state: &RunningState) -> Result<(), &'static s
     if !(0..=most).contains(&state.energy) {
         return Err("its energy is out of range");
     }
+    let in_order =
+        |books: &[Book]| books.iter().zip(books.iter().skip(1)).all(|(book, next)| book.version < next.version);
+    if !in_order(&state.books) {
+        return Err("its books are not in order");
+    }
+    if state.day_flags.len() > MAX_FLAGGED_DAYS {
+        return Err("it has too many flagged days");
+    }
     let mut sum = 0_i64;
     for book in &state.books {
         let cells = tariff.versions.get(usize::from(book.version)).map(|version| version.energy.cells());
@@ -230,6 +262,9 @@ fn check(tariff: &CompiledTariff, state: &RunningState) -> Result<(), &'static s
         sum = book.cells.iter().fold(sum, |sum, cell| sum.saturating_add(*cell));
         let listed = book.segments.iter().fold(0_i64, |sum, (_, energy)| sum.saturating_add(*energy));
         let known = |rate: u16| usize::from(rate) < book.cells.len();
+        if book.segments.len() > MAX_LADDER_SEGMENTS {
+            return Err("a list of changes of rate is too long");
+        }
         if !book.segments.iter().all(|(rate, energy)| known(*rate) && possible(*energy)) {
             return Err("a list of changes of rate is out of range");
         }
@@ -246,6 +281,7 @@ fn check(tariff: &CompiledTariff, state: &RunningState) -> Result<(), &'static s
             return Err("its position in the ladder is out of range");
         }
         if ladder.by_rate.len() > tariff.rate_names.len()
+            || ladder.allowances.len() > tariff.allowances.len()
             || ladder.allowances.iter().any(|name| usize::from(*name) >= tariff.allowances.len())
         {
             return Err("its ladder is not one of the tariff");
@@ -255,7 +291,7 @@ fn check(tariff: &CompiledTariff, state: &RunningState) -> Result<(), &'static s
     if !powers.into_iter().all(|power| (0..=MAX_DEMAND_KW.saturating_mul(1_000_000)).contains(&power)) {
         return Err("a peak is out of range");
     }
-    if state.demand.peaks.len() > tariff.registers.len() || state.demand.history.len() > MAX_PAST_PEAKS {
+    if state.demand.peaks.len() > tariff.registers.len() || state.demand.history.len() > most_past_peaks(tariff) {
         return Err("its peaks are not those of the tariff");
     }
     if !(0..=most).contains(&state.demand.window_energy) {

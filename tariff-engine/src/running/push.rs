@@ -5,8 +5,10 @@ use alloc::vec::Vec;
 use core::borrow::Borrow;
 
 use super::clock::Stretch;
+use super::demand::Window;
 use super::split::largest_remainder;
-use super::{Cursor, RunningBill};
+use super::state::Flagged;
+use super::{Cursor, Mode, RunningBill};
 use crate::calendar::date::{day_number, parse_date};
 use crate::compile::CompiledTariff;
 use crate::limits::MAX_FLAGGED_DAYS;
@@ -30,11 +32,14 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             return self.push_elsewhere(interval);
         }
         let energy = self.energy_with(micro_kwh)?;
-        let measured = self.measured(interval.from_utc_s, interval.to_utc_s, micro_kwh, self.cursor.window_s)?;
+        let measured = self.measured(interval.from_utc_s, interval.to_utc_s, micro_kwh, self.cursor.window)?;
         if let Some(measured) = measured {
             self.note_peak(measured);
         }
-        self.book(micro_kwh);
+        match self.cursor.mode {
+            Mode::Plain => self.add_to_cell(self.cursor.first_cell, micro_kwh),
+            _ => self.book(micro_kwh),
+        }
         self.state.energy = energy;
         self.state.next_utc_s = interval.to_utc_s;
         Ok(())
@@ -51,27 +56,36 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let day = parse_date(date)
             .map(day_number)
             .filter(|day| *day >= today)
+            .and_then(|day| i32::try_from(day).ok())
             .ok_or_else(|| UsageError::BadDate { date: date.to_string() })?;
-        let mut bits = 0_u32;
+        let mut bits = 0_u8;
         for flag in flags {
             let place = tariff.days.flags.iter().position(|known| known == flag);
             let place = place.ok_or_else(|| UsageError::UnknownDayFlag { name: String::from(*flag) })?;
             bits |= 1 << place;
         }
-        self.state.day_flags.retain(|(flagged, _)| *flagged >= today && *flagged != day);
-        if self.state.day_flags.len() >= MAX_FLAGGED_DAYS {
+        if tariff.days.flags.is_empty() {
+            return Ok(());
+        }
+        let days = &mut self.state.day_flags;
+        days.retain(|flagged| i64::from(flagged.day) >= today && flagged.day != day);
+        if days.len() >= MAX_FLAGGED_DAYS {
             return Err(UsageError::TooManyFlaggedDays);
         }
-        self.state.day_flags.push((day, bits));
+        days.reserve_exact(1);
+        days.push(Flagged { day, bits });
         // The present day may have been looked up already.
         self.cursor = Cursor::new();
         Ok(())
     }
 
     /// An interval that does not simply go on in the present stretch.
-    #[cold]
+    #[inline(never)]
     fn push_elsewhere(&mut self, interval: Interval) -> Result<(), UsageError> {
         let Interval { from_utc_s, to_utc_s, energy, direction } = interval;
+        if from_utc_s == self.state.next_utc_s && self.step_on() {
+            return self.push(interval);
+        }
         self.check_time(from_utc_s, to_utc_s, direction)?;
         let micro_kwh = energy.micro_kwh();
         if micro_kwh < 0 {
@@ -79,9 +93,9 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         }
         let energy = self.energy_with(micro_kwh)?;
         let first = self.stretch(from_utc_s)?;
-        let window_s = self.window_of(&first)?;
+        let window = self.window_of(&first)?;
         if to_utc_s <= first.to_utc_s {
-            let measured = self.measured(from_utc_s, to_utc_s, micro_kwh, window_s)?;
+            let measured = self.measured(from_utc_s, to_utc_s, micro_kwh, window)?;
             self.enter(first, from_utc_s)?;
             if let Some(measured) = measured {
                 self.note_peak(measured);
@@ -127,13 +141,15 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
     /// The stretch in which an instant lies.
     pub(super) fn stretch(&mut self, at_utc_s: i64) -> Result<Stretch, UsageError> {
         self.cursor.to_utc_s = i64::MIN;
+        // The clocks may have changed since.
+        self.cursor.window_from_utc_s = i64::MIN;
         self.cursor.clock.stretch(self.tariff.borrow(), &self.state.day_flags, at_utc_s)
     }
 
     /// The demand window in force in a stretch, where demand is measured from usage.
-    pub(super) fn window_of(&self, stretch: &Stretch) -> Result<Option<i64>, UsageError> {
+    pub(super) fn window_of(&self, stretch: &Stretch) -> Result<Option<Window>, UsageError> {
         let measures = self.state.policy.demand == crate::usage::DemandSource::Usage;
-        Ok(self.version(stretch.version)?.window_s.filter(|_| measures))
+        Ok(self.version(stretch.version)?.window_s.filter(|_| measures).map(Window::new))
     }
 
     /// An interval that ends after the stretch in which it begins: it is one where nothing changes at the borders, and
@@ -150,8 +166,8 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         let energies = largest_remainder(micro_kwh, &lengths);
         let before = self.state.clone();
         let result = pieces.iter().zip(energies).try_for_each(|(piece, energy)| {
-            let window_s = self.window_of(piece)?;
-            let measured = self.measured(piece.from_utc_s, piece.to_utc_s, energy, window_s)?;
+            let window = self.window_of(piece)?;
+            let measured = self.measured(piece.from_utc_s, piece.to_utc_s, energy, window)?;
             self.enter(*piece, piece.from_utc_s)?;
             if let Some(measured) = measured {
                 self.note_peak(measured);

@@ -9,6 +9,7 @@ use super::clock::Stretch;
 use super::split::largest_remainder;
 use super::{Cursor, Mode, RunningBill};
 use crate::compile::{CompiledTariff, LadderKind};
+use crate::limits::MAX_LADDER_SEGMENTS;
 use crate::tariff::Scope;
 use crate::usage::{Border, Borders, RateUsage, UsageError};
 
@@ -128,9 +129,9 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         }
         let first = Stretch { from_utc_s, to_utc_s, version: place, rate: 0, registers: 0 };
         let total = by_rate.iter().fold(0_i64, |sum, energy| sum.saturating_add(*energy));
-        if let Some(window_s) = self.window_of(&first)? {
+        if let Some(window) = self.window_of(&first)? {
             let stretch = self.stretch(from_utc_s)?;
-            let measured = self.measured(from_utc_s, to_utc_s, total, Some(window_s))?;
+            let measured = self.measured(from_utc_s, to_utc_s, total, Some(window))?;
             self.enter(stretch, from_utc_s)?;
             if let Some(measured) = measured {
                 self.note_peak(measured);
@@ -140,6 +141,10 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             self.enter(first, from_utc_s)?;
             self.climb_together(&by_rate, total);
             return Ok(());
+        }
+        let listed = self.state.books.last().map_or(0, |book| book.segments.len());
+        if kind == LadderKind::Deferred(Scope::SharedChronological) && listed >= MAX_LADDER_SEGMENTS {
+            return Err(UsageError::TooManyRateChanges);
         }
         for (rate, energy) in by_rate.iter().enumerate().filter(|(_, energy)| **energy > 0) {
             self.enter(Stretch { rate: super::energy::number(rate), ..first }, from_utc_s)?;
@@ -176,7 +181,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
             }
             self.state.ladder.total = self.state.ladder.total.saturating_add(taken);
             left = left.saturating_sub(taken);
-            self.next_tier();
+            self.find_tier();
         }
     }
 }

@@ -79,10 +79,19 @@ pub struct RunningState {
     pub(crate) ladder: LadderState,
     pub(crate) demand: DemandState,
     pub(crate) year: YearState,
-    /// Flags of days to come: day since 1970-01-01, bits.
-    pub(crate) day_flags: Vec<(i64, u32)>,
+    /// Flags of days to come.
+    pub(crate) day_flags: Vec<Flagged>,
     /// Some difference of registers lay across a tier border.
     pub(crate) estimated_order: bool,
+}
+
+/// The flags of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Flagged {
+    /// Days since 1970-01-01.
+    pub(crate) day: i32,
+    pub(crate) bits: u8,
 }
 
 /// Energy of the present bill under one version of the tariff.
@@ -145,7 +154,7 @@ pub(crate) struct PeriodPeak {
     /// Number of the demand charge's name.
     pub(crate) charge: u16,
     /// Month of the period's last day, counted since the year 0.
-    pub(crate) month: i64,
+    pub(crate) month: i32,
     /// 10⁻⁶ kW.
     pub(crate) power: i64,
 }

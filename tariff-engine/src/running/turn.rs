@@ -46,11 +46,14 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         for charge in last.map_or(&[][..], |version| &version.demand) {
             if let Some(ratchet) = &charge.ratchet {
                 let power = peaks.source(ratchet)?;
-                kept.push(PeriodPeak { charge: charge.name, month: peaks.month, power });
+                let at_utc_s = self.state.period_to_utc_s;
+                let month = i32::try_from(peaks.month).map_err(|_| UsageError::BeyondCalendar { at_utc_s })?;
+                kept.push(PeriodPeak { charge: charge.name, month, power });
             }
         }
         let (month, reach) = (peaks.month, i64::from(MAX_LOOKBACK).saturating_mul(peaks.period_months));
-        self.state.demand.history.retain(|peak| month.saturating_sub(peak.month) < reach);
+        self.state.demand.history.retain(|peak| month.saturating_sub(i64::from(peak.month)) < reach);
+        self.state.demand.history.reserve_exact(kept.len());
         self.state.demand.history.extend(kept);
         self.state.demand.known_periods = self.state.demand.known_periods.saturating_add(1);
         Ok(())
@@ -82,7 +85,7 @@ impl<T: Borrow<CompiledTariff>> RunningBill<T> {
         self.state.energy = 0;
         self.state.estimated_order = false;
         self.state.demand.peaks.fill(Peak::default());
-        self.state.day_flags.retain(|(day, _)| *day >= today);
+        self.state.day_flags.retain(|flagged| i64::from(flagged.day) >= today);
         self.cursor.to_utc_s = i64::MIN;
         Ok(())
     }

@@ -26,6 +26,12 @@ use crate::compile::{CompileError, CompiledTariff};
 /// The version of the document format that this crate reads and writes.
 pub const SCHEMA: u32 = 1;
 
+/// The JSON Schema of documents of version [`SCHEMA`], for editors and other programs.
+///
+/// It says what a document looks like. Names that must exist, periods that must cover the day and rules between fields are checked by
+/// [`Tariff::compile`] only.
+pub const JSON_SCHEMA: &str = include_str!("../../schema/tariff-1.schema.json");
+
 /// A tariff: everything a bill needs except usage and facts of the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

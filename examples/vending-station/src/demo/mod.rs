@@ -18,7 +18,7 @@ use crate::{
         model::{self, Purse},
     },
     station::{Station, StationError},
-    store::{Store, StoreError, site as stored_site},
+    store::{LEASE, Place, Store, StoreError, site as stored_site},
 };
 use meter_protocol::virtual_meter::{Faults, MeterOptions, Model};
 use report::Report;
@@ -59,6 +59,8 @@ pub struct DemoOptions {
     pub folder: PathBuf,
     /// A site file of the user's own instead of the mall.
     pub site: Option<PathBuf>,
+    /// The station's store; a file in the folder by default.
+    pub db: Option<Place>,
     /// Where the page is served.
     pub listen: SocketAddr,
     /// World seconds a real second.
@@ -161,7 +163,8 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     }
     std::fs::create_dir_all(&options.folder).map_err(io(options.folder.display()))?;
     let fleet = Fleet::open(&options.folder.join("world.sqlite"), fleet_plan(&site, options.seed)?).await?;
-    let store = Store::open(&options.folder.join("station.sqlite")).await?;
+    let place = options.db.clone().unwrap_or_else(|| Place::File(options.folder.join("station.sqlite")));
+    let store = Store::open(place, LEASE).await?;
     // The world goes on where it stopped; the station's clock must not have been ahead of it.
     let latest = crate::store::read::latest_utc_s(&store).await?;
     let clock = fleet.clock(latest.saturating_mul(1000), options.speed);

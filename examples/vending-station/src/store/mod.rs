@@ -1,38 +1,44 @@
-//! The station's file: one SQLite database, one writer, many readers.
+//! The station's store: one SQLite file or one PostgreSQL database, one writer, many readers.
 //!
 //! Money and relay decisions are rows that are only ever added; what the pages show are projections that the same
-//! transaction writes. See `migrations/` for the tables.
+//! transaction writes. See `migrations/` for the tables. Both databases take the same statements.
 
+pub mod backup;
 pub mod books;
+pub mod check;
+mod copy;
+mod lease;
+mod open;
+mod place;
 pub mod read;
 pub mod site;
 
-use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{
-    SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
-use std::{
-    fs::{File, TryLockError},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+pub use lease::LEASE;
+pub use open::Store;
+pub use place::{Place, PlaceError};
 
-/// Connections that only read.
-const READERS: u32 = 4;
-/// How long a statement waits for the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::PathBuf;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Another process works on the file.
-    #[error("{} is in use by another process", path.display())]
+    /// Another process works on it.
+    #[error("{place} is in use by another process")]
     InUse {
-        /// The station's file.
-        path: PathBuf,
+        /// The station's store.
+        place: Place,
     },
+    /// Another process has taken the database over while this one did not renew its lease.
+    #[error("another process has taken the books over from lease {fence}")]
+    LeaseLost {
+        /// The fencing number that this process had.
+        fence: i64,
+    },
+    /// It was opened only to look into it.
+    #[error("the store was opened only to read")]
+    ReadOnly,
     /// The lock file can't be made.
     #[error("{}: {error}", path.display())]
     Lock {
@@ -74,65 +80,4 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// The value in a column.
 pub(crate) fn from_json<T: DeserializeOwned>(table: &'static str, row: &str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::damaged(table, row, error))
-}
-
-/// The open file. Dropping it gives the lock back.
-#[derive(Debug)]
-pub struct Store {
-    writer: SqlitePool,
-    readers: SqlitePool,
-    _lock: File,
-}
-
-impl Store {
-    /// Opens or creates the station's file and brings its tables up to date.
-    ///
-    /// # Errors
-    /// [`StoreError::InUse`] while another process has it open.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = lock(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // An intent has to survive a power cut before its first byte leaves.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("journal_size_limit", "67108864");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("./migrations").run(&writer).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers, _lock: lock })
-    }
-
-    /// For statements that change something; one connection.
-    pub fn writer(&self) -> &SqlitePool {
-        &self.writer
-    }
-
-    /// For statements that only look.
-    pub fn readers(&self) -> &SqlitePool {
-        &self.readers
-    }
-
-    /// Closes the file in order.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
-}
-
-/// Takes the lock beside the file. The operating system gives it back however the process ends.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
-    let failed = |error| StoreError::Lock { path: lock_path.clone(), error };
-    let file = File::options().create(true).write(true).truncate(false).open(&lock_path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
 }

@@ -1,7 +1,7 @@
 //! What the pages and the JSON calls look at. Reads only; every query is bounded.
 
 use super::{Store, StoreError};
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 
 /// A status older than this is stale: the station promises every status at most three minutes old.
 pub const STALE_AFTER_S: i64 = 180;
@@ -154,7 +154,7 @@ pub async fn meters(store: &Store) -> Result<Vec<MeterRow>, StoreError> {
     sqlx::query(METERS).fetch_all(store.readers()).await?.iter().map(meter_row).collect()
 }
 
-fn meter_row(row: &SqliteRow) -> Result<MeterRow, StoreError> {
+fn meter_row(row: &AnyRow) -> Result<MeterRow, StoreError> {
     let shop = match row.try_get::<Option<i64>, _>("account")? {
         None => None,
         Some(account) => Some(ShopRow {
@@ -227,7 +227,7 @@ pub async fn sales_of(store: &Store, account: i64) -> Result<Vec<SaleRow>, Store
         .collect()
 }
 
-fn sale_row(row: &SqliteRow) -> Result<SaleRow, StoreError> {
+fn sale_row(row: &AnyRow) -> Result<SaleRow, StoreError> {
     Ok(SaleRow {
         id: row.try_get("id")?,
         account: row.try_get("account")?,
@@ -259,7 +259,8 @@ pub async fn events_of(store: &Store, account: i64, kinds: &[&str]) -> Result<Ve
 /// The time of the newest row that carries one, so that a clock never starts behind it; 0 without any.
 pub async fn latest_utc_s(store: &Store) -> Result<i64, StoreError> {
     let row = sqlx::query(
-        "SELECT max(coalesce((SELECT max(read_utc_s) FROM latest), 0), coalesce((SELECT utc_s FROM event ORDER BY id DESC LIMIT 1), 0)) AS t",
+        "SELECT coalesce(max(utc_s), 0) AS t FROM
+             (SELECT max(read_utc_s) AS utc_s FROM latest UNION ALL SELECT max(utc_s) AS utc_s FROM event) AS times",
     )
     .fetch_one(store.readers())
     .await?;

@@ -4,7 +4,7 @@ use super::{Store, StoreError, from_json, json};
 use crate::site::model::{
     Building, Collector, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant,
 };
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 /// Why an import can't take place. Nothing of it is stored then.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub struct Imported {
 /// # Errors
 /// [`ImportError::MoneyStandsOnIt`] when an open account's purse, tariff or meter, or the currency, would change.
 pub async fn import(store: &Store, site: &Site) -> Result<Imported, ImportError> {
-    let mut tx = store.writer().begin().await?;
+    let mut tx = store.begin().await?;
     if let Some(stored) = load_in(&mut tx).await? {
         refuse_changes_under_money(&stored, site, any_account(&mut tx).await?)?;
         refuse_conflicts(&stored, site)?;
@@ -202,7 +202,7 @@ fn records(site: &Site) -> usize {
         + site.meters.len()
 }
 
-async fn any_account(tx: &mut Transaction<'_, Sqlite>) -> Result<bool, StoreError> {
+async fn any_account(tx: &mut Transaction<'_, Any>) -> Result<bool, StoreError> {
     Ok(sqlx::query("SELECT 1 FROM account LIMIT 1").fetch_optional(&mut **tx).await?.is_some())
 }
 
@@ -270,7 +270,7 @@ fn refuse_changes_under_money(stored: &Site, given: &Site, accounts_open: bool) 
     Ok(())
 }
 
-async fn load_in(tx: &mut Transaction<'_, Sqlite>) -> Result<Option<Site>, StoreError> {
+async fn load_in(tx: &mut Transaction<'_, Any>) -> Result<Option<Site>, StoreError> {
     let Some(row) = sqlx::query("SELECT settings FROM site WHERE id = 1").fetch_optional(&mut **tx).await? else {
         return Ok(None);
     };
@@ -343,11 +343,11 @@ async fn load_in(tx: &mut Transaction<'_, Sqlite>) -> Result<Option<Site>, Store
     Ok(Some(Site { settings, buildings, collectors, gateways, buses, tariffs, tenants, meters }))
 }
 
-fn map<T>(rows: &[SqliteRow], one: impl FnMut(&SqliteRow) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+fn map<T>(rows: &[AnyRow], one: impl FnMut(&AnyRow) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
     rows.iter().map(one).collect()
 }
 
-fn narrow<T: TryFrom<i64>>(table: &'static str, row: &SqliteRow, column: &'static str) -> Result<T, StoreError> {
+fn narrow<T: TryFrom<i64>>(table: &'static str, row: &AnyRow, column: &'static str) -> Result<T, StoreError> {
     let value: i64 = row.try_get(column)?;
     T::try_from(value).map_err(|_| StoreError::damaged(table, column, format!("{value} is out of range")))
 }

@@ -5,17 +5,20 @@
 
 use super::{Client, MeterError, ReplyBuffer, TransactError};
 use crate::acrel::{
-    BlockError, BuildError, Clock, Confirmed, DateTable, DayTable, DayTableNumber, DayTableReading, FirmwareVersion,
-    ForceMode, ForceState, MeterNumber, Model, MoneyOverwrite, PrepayBlock, Purchase, Realtime, RealtimeLayout,
-    Settings,
+    Block, BlockError, BuildError, Clock, Confirmed, DateTable, DayTable, DayTableNumber, DayTableReading,
+    FirmwareVersion, ForceMode, ForceState, MeterNumber, Model, MoneyOverwrite, PrepayBlock, Purchase, Realtime,
+    RealtimeLayout, Settings,
 };
-use crate::wire::{ExceptionCode, Registers, Reply, Request};
+use crate::client::typed::{typed_reads, typed_writes};
+use crate::map::{Field, Integer, Number};
+use crate::wire::{Registers, Reply, Request};
 use ::tokio::io::{AsyncRead, AsyncWrite};
-
-/// How long the reply to a clock setting may take: the vendor's tool waits 2 s before it looks.
-const CLOCK_RESPONSE_US: u32 = 2_500_000;
+use std::io;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    typed_reads!((async), (.await), io::Error);
+    typed_writes!((async), (.await), io::Error);
+
     /// Holding registers, raw.
     ///
     /// # Errors
@@ -28,7 +31,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Registers<'b>, MeterError> {
         let request = Request::read_holding(address, count)?;
-        self.registers(unit, &request, buffer).await
+        self.read(unit, &request, buffer).await
     }
 
     /// The realtime block in its usual layout: 03H @0200H, 48 registers.
@@ -39,40 +42,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.read_realtime_as(RealtimeLayout::FourRate, unit).await
     }
 
-    /// The realtime block in the layout that [`Client::detect_layout`] found.
-    ///
-    /// # Errors
-    /// [`MeterError`].
-    pub async fn read_realtime_as(&mut self, layout: RealtimeLayout, unit: u8) -> Result<Realtime, MeterError> {
-        let mut buffer = ReplyBuffer::new();
-        let registers = self.registers(unit, &layout.request(), &mut buffer).await?;
-        Ok(Realtime::from_registers(layout, &registers)?)
-    }
-
-    /// Which layout the meter's firmware uses: asks for 72 registers; exception 02 or 03 means 48.
-    ///
-    /// # Errors
-    /// [`TransactError`] other than these exceptions.
-    pub async fn detect_layout(&mut self, unit: u8) -> Result<RealtimeLayout, TransactError> {
-        let mut buffer = ReplyBuffer::new();
-        match self.transact(unit, &RealtimeLayout::EightRate.request(), &mut buffer).await {
-            Ok(_) => Ok(RealtimeLayout::EightRate),
-            Err(TransactError::Exception(exception))
-                if [ExceptionCode::ILLEGAL_ADDRESS, ExceptionCode::ILLEGAL_VALUE].contains(&exception.code) =>
-            {
-                Ok(RealtimeLayout::FourRate)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// The prepay block: 03H @0400H, 25 registers.
     ///
     /// # Errors
     /// [`MeterError`].
     pub async fn read_prepay(&mut self, unit: u8) -> Result<PrepayBlock, MeterError> {
         let mut buffer = ReplyBuffer::new();
-        let registers = self.registers(unit, &PrepayBlock::READ, &mut buffer).await?;
+        let registers = self.read(unit, &PrepayBlock::READ, &mut buffer).await?;
         Ok(PrepayBlock::from_registers(&registers)?)
     }
 
@@ -82,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// [`MeterError`].
     pub async fn read_force(&mut self, unit: u8) -> Result<ForceState, MeterError> {
         let mut buffer = ReplyBuffer::new();
-        let registers = self.registers(unit, &ForceState::READ, &mut buffer).await?;
+        let registers = self.read(unit, &ForceState::READ, &mut buffer).await?;
         Ok(ForceState::from_registers(&registers)?)
     }
 
@@ -92,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// [`MeterError`].
     pub async fn read_meter_number(&mut self, unit: u8) -> Result<MeterNumber, MeterError> {
         let mut buffer = ReplyBuffer::new();
-        let registers = self.registers(unit, &MeterNumber::READ, &mut buffer).await?;
+        let registers = self.read(unit, &MeterNumber::READ, &mut buffer).await?;
         Ok(MeterNumber::from_registers(&registers)?)
     }
 
@@ -106,17 +82,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Ok(FirmwareVersion::from_reply(&reply)?)
     }
 
-    /// Asks the unit for its model: the key to writes that differ between models, good for this connection.
-    ///
-    /// # Errors
-    /// [`MeterError`].
-    pub async fn confirm_model(&mut self, unit: u8) -> Result<Confirmed<Model>, MeterError> {
-        let mut buffer = ReplyBuffer::new();
-        let link = self.link();
-        let registers = self.registers(unit, &Model::READ, &mut buffer).await?;
-        Ok(Confirmed::from_reply(unit, link, &registers)?)
-    }
-
     /// A day table, as raw slots.
     ///
     /// # Errors
@@ -128,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ) -> Result<DayTableReading, MeterError> {
         let mut buffer = ReplyBuffer::new();
         let request = DayTableReading::read(model, number)?;
-        let registers = self.registers(model.unit(), &request, &mut buffer).await?;
+        let registers = self.read(model.unit(), &request, &mut buffer).await?;
         Ok(DayTableReading::from_registers(&registers)?)
     }
 
@@ -138,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// [`MeterError`].
     pub async fn read_date_table(&mut self, model: &Confirmed<Model>) -> Result<DateTable, MeterError> {
         let mut buffer = ReplyBuffer::new();
-        let registers = self.registers(model.unit(), &DateTable::read(model)?, &mut buffer).await?;
+        let registers = self.read(model.unit(), &DateTable::read(model)?, &mut buffer).await?;
         Ok(DateTable::from_registers(&registers)?)
     }
 
@@ -180,9 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// # Errors
     /// [`TransactError`].
     pub async fn write_clock(&mut self, unit: u8, clock: &Clock) -> Result<(), TransactError> {
-        let patience_us = CLOCK_RESPONSE_US.max(self.session.line().response_timeout_us);
-        let mut buffer = ReplyBuffer::new();
-        self.transact_within(unit, &clock.frame().request(), patience_us, &mut buffer).await.map(|_| ())
+        self.write(unit, &clock.frame().request()).await
     }
 
     /// Writes a day table at the address of the confirmed model. Read back with [`Client::read_day_table`].
@@ -214,23 +177,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             return Ok(());
         }
         Err(BuildError::Confirmation { confirmed_unit: unit, confirmed_link: model.link(), unit, link })
-    }
-
-    async fn write(&mut self, unit: u8, request: &Request<'_>) -> Result<(), TransactError> {
-        let mut buffer = ReplyBuffer::new();
-        self.transact(unit, request, &mut buffer).await.map(|_| ())
-    }
-
-    async fn registers<'b>(
-        &mut self,
-        unit: u8,
-        request: &Request<'_>,
-        buffer: &'b mut ReplyBuffer,
-    ) -> Result<Registers<'b>, MeterError> {
-        match self.transact(unit, request, buffer).await? {
-            Reply::Registers(registers) => Ok(registers),
-            // A read is only ever answered by registers; the session has checked it.
-            _ => Err(BlockError::Length { block: "registers", expected: 2, actual: 0 }.into()),
-        }
     }
 }

@@ -16,13 +16,19 @@
 //! Reconnecting is the caller's: an error of the stream breaks the client for good ([`Client::is_broken`]), and a new
 //! one is made with the new stream. What an error means for the transaction is in [`TransactError`].
 
-mod error;
+#[cfg(feature = "dial-in")]
+pub mod dial_in;
 mod meter;
 
-pub use error::{MeterError, TransactError};
+/// A transaction over a stream without a reply.
+pub type TransactError = super::TransactError<io::Error>;
+/// A typed call over a stream that failed.
+pub type MeterError = super::MeterError<io::Error>;
+pub use super::ReplyBuffer;
 
+use super::fetch;
 use crate::acrel::LinkId;
-use crate::session::{Counters, Framing, LineConfig, NoReply, NotTransmitted, Outcome, Session, SubmitError};
+use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session, SubmitError};
 use crate::wire::{MAX_ADU_LEN, Reply, Request};
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use ::tokio::time::{Duration, Instant, timeout_at};
@@ -33,24 +39,6 @@ use std::io;
 
 /// Bytes taken from the stream at once.
 const READ_LEN: usize = 256;
-
-/// Room for the data of one reply.
-#[derive(Clone, Copy, Debug)]
-pub struct ReplyBuffer([u8; MAX_ADU_LEN]);
-
-impl ReplyBuffer {
-    /// An empty buffer.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self([0; MAX_ADU_LEN])
-    }
-}
-
-impl Default for ReplyBuffer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// A master on one stream, one transaction at a time.
 ///
@@ -148,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             }
         }
         let source = self.run().await.err();
-        self.fetch(source, buffer)
+        fetch(&mut self.session, source, buffer)
     }
 
     /// Ends a transaction whose future was dropped. Its end is nobody's any more.
@@ -251,21 +239,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
         self.session.receive(self.now_us(), bytes);
         Ok(())
-    }
-
-    fn fetch<'b>(
-        &mut self,
-        source: Option<io::Error>,
-        buffer: &'b mut ReplyBuffer,
-    ) -> Result<Reply<'b>, TransactError> {
-        let outcome = self.session.poll_event().map(|event| event.outcome);
-        match outcome {
-            Some(Outcome::Reply(reply)) => reply.copy_to(&mut buffer.0).map_err(TransactError::Encode),
-            Some(Outcome::Exception(exception)) => Err(TransactError::Exception(exception)),
-            Some(Outcome::NotTransmitted(reason)) => Err(TransactError::NotTransmitted { reason, source }),
-            Some(Outcome::NoReply(reason)) => Err(TransactError::NoReply { reason, source }),
-            None => Err(TransactError::NoReply { reason: NoReply::Cancelled, source }),
-        }
     }
 
     fn now_us(&self) -> u64 {

@@ -48,6 +48,22 @@ pub const RESEND_AFTER_S: u32 = 5;
 /// The longest wait between two copies, in seconds.
 pub const MAX_RESEND_AFTER_S: u32 = 300;
 
+/// How long to wait for an acknowledgement before the next copy, in seconds, once so many copies were sent.
+///
+/// ```
+/// use meter_protocol::seal::message::resend_after_s;
+/// assert_eq!([1, 2, 3, 7, 8, 1_000].map(resend_after_s), [5, 10, 20, 300, 300, 300]);
+/// ```
+#[must_use]
+pub const fn resend_after_s(copies_sent: u32) -> u32 {
+    let doublings = copies_sent.saturating_sub(1);
+    let wait_s = match 1_u32.checked_shl(doublings) {
+        Some(factor) => RESEND_AFTER_S.saturating_mul(factor),
+        None => MAX_RESEND_AFTER_S,
+    };
+    if wait_s < MAX_RESEND_AFTER_S { wait_s } else { MAX_RESEND_AFTER_S }
+}
+
 const _: () = assert!(18 + 2 + MAX_ACK_IDS * 16 <= MAX_PAYLOAD_LEN, "the longest acknowledgement fits a frame");
 
 /// Names a message for good: never used for another, by nobody. Sixteen random bytes, or a number of the sender's own.
@@ -147,7 +163,7 @@ impl<'a> Envelope<'a> {
     /// Writes the payload and returns its bytes.
     ///
     /// # Errors
-    /// [`MessageError::TooLong`], [`MessageError::BufferTooSmall`], [`MessageError::Value`].
+    /// [`MessageError::BufferTooSmall`], [`MessageError::Value`].
     pub fn emit<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], MessageError> {
         let mut writer = Writer::new(out);
         let kind = match self.message {

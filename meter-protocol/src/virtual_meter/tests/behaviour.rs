@@ -267,7 +267,7 @@ fn ratios_ports_and_switches_that_change_registers() {
 }
 
 #[test]
-fn factory_functions_and_what_is_not_modelled_are_refused() {
+fn factory_functions_and_what_is_not_there_are_refused() {
     let mut meter = ddsy();
     let before = meter;
     for function in [0x01, 0x06, 0x98, 0x99, 0xAA, 0xAB] {
@@ -278,7 +278,7 @@ fn factory_functions_and_what_is_not_modelled_are_refused() {
     assert_eq!(encrypted, [1, 0x90, 3]);
     let clear_all = ask(&mut meter, &bytes("01 20 09 00 00 01 02 00 00")).unwrap();
     assert_eq!(clear_all, [1, 0xA0, 2]);
-    for address in [0x0011, 0x0062, 0x0230, 0x0419, 0x0420, 0x0487, 0x5030] {
+    for address in [0x0011, 0x0062, 0x0230, 0x0419, 0x043B, 0x0487, 0x5030] {
         assert_eq!(meter.register(address), None, "{address:04X}H");
     }
     assert_eq!(meter, before);

@@ -125,8 +125,8 @@ const COMMON_BLOCKS: [(u16, u16); 11] = [
     (0x03A0, 7),
     (0x0400, 25),
 ];
-const DDSY_BLOCKS: [(u16, u16); 5] = [(0x000A, 7), (0x0480, 7), (0x2000, 6), (0x2006, 21), (0x201B, 21)];
-const DTSY_BLOCKS: [(u16, u16); 4] = [(0x0028, 6), (0x0480, 19), (0x2000, 21), (0x2015, 21)];
+const DDSY_BLOCKS: [(u16, u16); 6] = [(0x000A, 7), (0x0420, 27), (0x0480, 7), (0x2000, 6), (0x2006, 21), (0x201B, 21)];
+const DTSY_BLOCKS: [(u16, u16); 5] = [(0x0028, 6), (0x0420, 79), (0x0480, 19), (0x2000, 21), (0x2015, 21)];
 
 #[test]
 fn the_registers_of_the_documents_and_no_others_are_there() {

@@ -3,6 +3,7 @@
 mod behaviour;
 mod documents;
 mod properties;
+mod switches;
 
 use alloc::string::String;
 use alloc::vec;

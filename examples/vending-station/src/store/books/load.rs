@@ -7,8 +7,8 @@ use prepay_core::{
     ledger::{AccountKey, AccountKind, Entry, Ledger, LedgerError, ShardId},
     money::{Currency, Money},
 };
-use sqlx::{Row, SqlitePool};
-use std::collections::BTreeMap;
+use sqlx::{AnyPool, Row};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The station has one ledger.
 const SHARD: ShardId = ShardId(0);
@@ -26,13 +26,15 @@ pub struct State {
     pub last_event: i64,
     /// The number of the last sale.
     pub last_sale: i64,
+    /// Accounts of restored books whose meter was not read since; they take no sale.
+    pub unproved: BTreeSet<AccountId>,
 }
 
 /// Folds all events and the whole journal.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] names the first row that does not fit.
-pub async fn load(pool: &SqlitePool, currency: Currency) -> Result<State, StoreError> {
+pub async fn load(pool: &AnyPool, currency: Currency) -> Result<State, StoreError> {
     let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
     let mut misfit = None;
     let last_event = each_event(pool, |event| {
@@ -54,7 +56,10 @@ pub async fn load(pool: &SqlitePool, currency: Currency) -> Result<State, StoreE
         guard_purse(&mut ledger, account).map_err(|error| StoreError::damaged("account", account.id().0, error))?;
     }
     let last_sale = sqlx::query("SELECT coalesce(max(id), 0) AS id FROM sale").fetch_one(pool).await?.try_get("id")?;
-    Ok(State { accounts, ledger, last_event, last_sale })
+    let rows = sqlx::query("SELECT account FROM unproved").fetch_all(pool).await?;
+    let unproved = rows.iter().map(|row| Ok(AccountId(row.try_get::<i64, _>("account")?.unsigned_abs())));
+    let unproved = unproved.collect::<Result<_, sqlx::Error>>()?;
+    Ok(State { accounts, ledger, last_event, last_sale, unproved })
 }
 
 /// With the purse in the meter, the customer's money at the station is only on its way: it is never overdrawn. Limits are no
@@ -69,7 +74,7 @@ pub(super) fn guard_purse(ledger: &mut Ledger, account: &Account) -> Result<(), 
 ///
 /// # Errors
 /// [`StoreError::Damaged`] names a row that can't be read back.
-pub async fn each_event(pool: &SqlitePool, mut look: impl FnMut(&Event)) -> Result<i64, StoreError> {
+pub async fn each_event(pool: &AnyPool, mut look: impl FnMut(&Event)) -> Result<i64, StoreError> {
     let mut last = 0_i64;
     loop {
         let rows = sqlx::query("SELECT id, body FROM event WHERE id > $1 ORDER BY id LIMIT $2")
@@ -87,7 +92,7 @@ pub async fn each_event(pool: &SqlitePool, mut look: impl FnMut(&Event)) -> Resu
     }
 }
 
-async fn ledger(pool: &SqlitePool, currency: Currency) -> Result<Ledger, StoreError> {
+async fn ledger(pool: &AnyPool, currency: Currency) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger::new(currency, SHARD);
     let mut last = 0_i64;
     loop {

@@ -4,6 +4,7 @@
 //! memory, writes all rows in one transaction, and only after the commit answers and lets effects go.
 
 mod load;
+pub(super) mod projection;
 mod rows;
 mod writer;
 
@@ -243,3 +244,8 @@ impl Books {
 
 /// How a sale is paid: the word of the API and the ledger's channel.
 pub const CHANNELS: [(&str, u64); 4] = [("cash", 1), ("card", 2), ("scan", 3), ("transfer", 4)];
+
+/// Numbers of the core fit a column: counters from 1, meter numbers of 12 digits, registers of 8 digits.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,18 +1,14 @@
 //! The rows of one transaction: events, journal, keys, readings, and the projections that follow from them.
 
-use super::{Poll, State, writer::SellRecord};
-use crate::store::{StoreError, from_json, json};
+use super::{Poll, State, projection, signed, writer::SellRecord};
+use crate::store::{Store, StoreError, from_json, json};
 use prepay_core::{
-    account::{Account, Event, Fact, Purse},
-    finding::Finding,
-    id::{AccountId, MeterNumber, SaleId},
+    account::{Event, Fact},
+    id::{AccountId, MeterNumber},
     ledger::{Entry, Key},
-    money::Currency,
     reading::MeterReading,
-    sale::{Proof, SendOutcome},
-    status::{DisplayState, LinkState, MoneyState, SupplyState},
 };
-use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+use sqlx::{Any, AnyPool, Row, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -26,6 +22,7 @@ pub(super) struct Rows {
     latest: BTreeMap<MeterNumber, Poll>,
     curve: Vec<Poll>,
     links: BTreeMap<MeterNumber, Option<i64>>,
+    proved: Vec<AccountId>,
     misfit: Option<String>,
 }
 
@@ -60,12 +57,17 @@ impl Rows {
         self.links.insert(meter, None);
     }
 
+    /// The meter of a restored account was read.
+    pub(super) fn proved(&mut self, account: AccountId) {
+        self.proved.push(account);
+    }
+
     pub(super) fn silent(&mut self, meter: MeterNumber, utc_s: i64) {
         self.links.insert(meter, Some(utc_s));
     }
 
     /// What is known of a key, in this batch or in the file.
-    pub(super) async fn prior(&self, pool: &SqlitePool, key: &Key) -> Result<Option<SellRecord>, StoreError> {
+    pub(super) async fn prior(&self, pool: &AnyPool, key: &Key) -> Result<Option<SellRecord>, StoreError> {
         if let Some((record, _)) = self.keys.get(key) {
             return Ok(Some(record.clone()));
         }
@@ -75,7 +77,7 @@ impl Rows {
     }
 
     /// Writes everything in one transaction and waits until it is durable.
-    pub(super) async fn write(self, pool: &SqlitePool, state: &State, currency: Currency) -> Result<(), StoreError> {
+    pub(super) async fn write(self, store: &Store, state: &State) -> Result<(), StoreError> {
         if let Some(reason) = &self.misfit {
             return Err(StoreError::damaged("memory", "batch", reason));
         }
@@ -83,11 +85,10 @@ impl Rows {
         if nothing {
             return Ok(());
         }
-        let mut tx = pool.begin().await?;
+        let mut tx = store.begin().await?;
         for (id, event) in &self.events {
             insert_event(&mut tx, *id, event).await?;
-            project_sale(&mut tx, *id, event).await?;
-            project_finding(&mut tx, *id, event).await?;
+            projection::event(&mut tx, *id, event).await?;
         }
         for entry in &self.journal {
             sqlx::query("INSERT INTO journal (seq, body) VALUES ($1, $2)")
@@ -103,6 +104,9 @@ impl Rows {
                 .bind(utc_s)
                 .execute(&mut *tx)
                 .await?;
+        }
+        for account in &self.proved {
+            sqlx::query("DELETE FROM unproved WHERE account = $1").bind(signed(account.0)).execute(&mut *tx).await?;
         }
         let mut touched: BTreeSet<AccountId> = self.events.iter().map(|(_, event)| event.account).collect();
         for poll in self.latest.values() {
@@ -127,22 +131,14 @@ impl Rows {
         }
         for account in touched.iter().filter_map(|id| state.accounts.get(id)) {
             let poll = account.meters().first().and_then(|meter| self.latest.get(&meter.number()));
-            for (meter, sale) in account.meters().iter().filter_map(|meter| Some((meter, meter.sale()?))) {
-                if meter.quarantine().is_some() {
-                    sqlx::query("UPDATE sale SET state = 'quarantined' WHERE id = $1")
-                        .bind(signed(sale.id.0))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-            }
-            project_account(&mut tx, account, poll.map(|poll| &poll.reading), currency).await?;
+            projection::account(&mut tx, account, poll.map(|poll| &poll.reading)).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 }
 
-async fn insert_event(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) -> Result<(), StoreError> {
+async fn insert_event(tx: &mut Transaction<'_, Any>, id: i64, event: &Event) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO event (id, account, seq, utc_s, kind, body) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(id)
         .bind(signed(event.account.0))
@@ -165,181 +161,7 @@ fn kind_of(fact: &Fact) -> Result<String, StoreError> {
     }
 }
 
-/// Moves a sale's row along. The outbox row appears with the intent and is done with the verdict.
-async fn project_sale(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) -> Result<(), StoreError> {
-    let (sale, state, closed, unknown) = match &event.fact {
-        Fact::SaleRequested { sale, amount, payment, .. } => {
-            let channel = match payment {
-                prepay_core::account::Payment::Channel(channel) => channel_word(channel.0),
-                prepay_core::account::Payment::Purse => "purse",
-            };
-            return insert_sale(tx, event, *sale, amount.minor(), channel, "requested", false).await;
-        }
-        Fact::StationSaleMade { sale, amount, channel, .. } => {
-            return insert_sale(tx, event, *sale, amount.minor(), channel_word(channel.0), "applied", true).await;
-        }
-        Fact::SaleBegun { sale, meter, amount, new_count, .. } => {
-            sqlx::query(
-                "INSERT INTO outbox (sale, event, meter, amount_minor, new_count, state) VALUES ($1, $2, $3, $4, $5, 'open')",
-            )
-            .bind(signed(sale.0))
-            .bind(id)
-            .bind(signed(meter.get()))
-            .bind(amount.minor())
-            .bind(i64::from(*new_count))
-            .execute(&mut **tx)
-            .await?;
-            (*sale, "intended", false, false)
-        }
-        Fact::SaleSent { sale, outcome, .. } => match outcome {
-            SendOutcome::NoReply => (*sale, "unknown", false, true),
-            SendOutcome::ReplySeen | SendOutcome::NotTransmitted => (*sale, "intended", false, false),
-        },
-        Fact::SaleUnknown { sale, .. } => (*sale, "unknown", false, true),
-        Fact::SaleNotApplied { sale, .. } => (*sale, "intended", false, false),
-        Fact::SaleApplied { sale, proof, .. } => {
-            let state = if matches!(proof, Proof::CountOnly) { "applied_by_count" } else { "applied" };
-            (*sale, state, true, false)
-        }
-        Fact::SaleVoided { sale, .. } => (*sale, "voided", true, false),
-        _ => return Ok(()),
-    };
-    sqlx::query(
-        "UPDATE sale SET state = $2, closed_utc_s = CASE WHEN $3 THEN $4 ELSE closed_utc_s END,
-             was_unknown = CASE WHEN $5 THEN 1 ELSE was_unknown END
-         WHERE id = $1",
-    )
-    .bind(signed(sale.0))
-    .bind(state)
-    .bind(closed)
-    .bind(event.utc_s)
-    .bind(unknown)
-    .execute(&mut **tx)
-    .await?;
-    if closed {
-        sqlx::query("UPDATE outbox SET state = 'done' WHERE sale = $1").bind(signed(sale.0)).execute(&mut **tx).await?;
-    }
-    Ok(())
-}
-
-async fn insert_sale(
-    tx: &mut Transaction<'_, Sqlite>,
-    event: &Event,
-    sale: SaleId,
-    amount_minor: i64,
-    channel: &str,
-    state: &str,
-    closed: bool,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO sale (id, account, amount_minor, channel, requested_utc_s, state, closed_utc_s)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(signed(sale.0))
-    .bind(signed(event.account.0))
-    .bind(amount_minor)
-    .bind(channel)
-    .bind(event.utc_s)
-    .bind(state)
-    .bind(closed.then_some(event.utc_s))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-async fn project_finding(tx: &mut Transaction<'_, Sqlite>, id: i64, event: &Event) -> Result<(), StoreError> {
-    let finding = match prepay_core::account::Notice::of(event) {
-        Some(prepay_core::account::Notice::Finding { finding, .. }) => (finding_word(&finding), json(&finding)?),
-        Some(prepay_core::account::Notice::Quarantined { reason, .. }) => ("quarantined", json(&reason)?),
-        _ => return Ok(()),
-    };
-    sqlx::query("INSERT INTO finding (event, account, utc_s, kind, body) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id)
-        .bind(signed(event.account.0))
-        .bind(event.utc_s)
-        .bind(finding.0)
-        .bind(finding.1)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}
-
-fn finding_word(finding: &Finding) -> &'static str {
-    match finding {
-        Finding::PriceDrift { .. } => "price_drift",
-        Finding::NotCut => "not_cut",
-        Finding::NotRestored => "not_restored",
-        Finding::ArrearsFlag { .. } => "arrears_flag",
-        Finding::Force { .. } => "force",
-        Finding::Relay { .. } => "relay",
-        Finding::PrepaidFunction { .. } => "prepaid_function",
-        Finding::RatesAgainstTotal { .. } => "rates_against_total",
-        Finding::NoPrice => "no_price",
-        _ => "other",
-    }
-}
-
-/// What the pages show of an account: with the purse in the meter the credit is what the meter showed last.
-async fn project_account(
-    tx: &mut Transaction<'_, Sqlite>,
-    account: &Account,
-    reading: Option<&MeterReading>,
-    _currency: Currency,
-) -> Result<(), StoreError> {
-    let (Some(meter), Some(terms)) = (account.meters().first(), account.terms()) else { return Ok(()) };
-    let Some(shown) = account.display_state(meter.number()) else { return Ok(()) };
-    let balance = match (terms.purse, reading) {
-        (Purse::InMeter, Some(reading)) => Some(reading.balance.minor()),
-        (Purse::InMeter, None) => None,
-        (Purse::AtStation, _) => Some(account.purse().minor() - account.held().minor()),
-    };
-    let updated = reading.map_or(meter.settled().taken.utc_s, |reading| reading.taken.utc_s);
-    sqlx::query(
-        "INSERT INTO account (id, money_state, supply_state, quarantined, balance_minor, available_minor, updated_utc_s)
-         VALUES ($1, $2, $3, $4, coalesce($5, $6), coalesce($5, $6), $7)
-         ON CONFLICT (id) DO UPDATE SET money_state = excluded.money_state, supply_state = excluded.supply_state,
-             quarantined = excluded.quarantined, balance_minor = coalesce($5, account.balance_minor),
-             available_minor = coalesce($5, account.available_minor), updated_utc_s = excluded.updated_utc_s",
-    )
-    .bind(signed(account.id().0))
-    .bind(money_word(&shown))
-    .bind(supply_word(&shown, meter.relay_closed()))
-    .bind(i64::from(shown.link == LinkState::Quarantined))
-    .bind(balance)
-    .bind(meter.settled().balance.minor())
-    .bind(updated)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-fn money_word(shown: &DisplayState) -> &'static str {
-    match shown.money {
-        MoneyState::NotOpened => "not_opened",
-        MoneyState::Normal => "normal",
-        MoneyState::Alarm1 => "alarm_1",
-        MoneyState::Alarm2 => "alarm_2",
-        MoneyState::Arrears => "arrears",
-    }
-}
-
-fn supply_word(shown: &DisplayState, relay_closed: Option<bool>) -> &'static str {
-    match shown.supply {
-        SupplyState::Prepaid if relay_closed == Some(false) => "off",
-        SupplyState::Prepaid => "prepaid",
-        SupplyState::KeepPower => "keep_power",
-        SupplyState::ForcedOff => "forced_off",
-        SupplyState::Shed => "shed",
-        SupplyState::OverloadTrip => "overload_trip",
-        SupplyState::WorkTag => "work_tag",
-    }
-}
-
-fn channel_word(id: u64) -> &'static str {
-    super::CHANNELS.iter().find(|(_, channel)| *channel == id).map_or("other", |(word, _)| word)
-}
-
-async fn insert_latest(tx: &mut Transaction<'_, Sqlite>, poll: &Poll) -> Result<(), StoreError> {
+async fn insert_latest(tx: &mut Transaction<'_, Any>, poll: &Poll) -> Result<(), StoreError> {
     let reading = &poll.reading;
     let rates = four(reading);
     sqlx::query(
@@ -371,7 +193,7 @@ async fn insert_latest(tx: &mut Transaction<'_, Sqlite>, poll: &Poll) -> Result<
     Ok(())
 }
 
-async fn insert_curve(tx: &mut Transaction<'_, Sqlite>, poll: &Poll) -> Result<(), StoreError> {
+async fn insert_curve(tx: &mut Transaction<'_, Any>, poll: &Poll) -> Result<(), StoreError> {
     let reading = &poll.reading;
     let rates = four(reading);
     sqlx::query(
@@ -401,9 +223,4 @@ fn four(reading: &MeterReading) -> [i64; 4] {
         *column = signed(*value);
     }
     columns
-}
-
-/// Numbers of the core fit a column: counters from 1, meter numbers of 12 digits, registers of 8 digits.
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

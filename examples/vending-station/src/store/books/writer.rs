@@ -1,7 +1,10 @@
 //! The one task that changes money.
 
 use super::{BATCH_JOBS_MAX, BooksError, CHANNELS, Job, May, Poll, Routes, Sell, SellError, State, load, rows::Rows};
-use crate::{clock::WorldClock, store::Store};
+use crate::{
+    clock::WorldClock,
+    store::{Store, StoreError},
+};
 use prepay_core::{
     account::{Account, Command, Effect, Fact, Payment, Purse, Refusal},
     id::{AccountId, ChannelId, MeterNumber, OperatorId, SaleId},
@@ -59,30 +62,35 @@ impl Writer {
         Self { store, clock, currency, pricer, state, routes }
     }
 
-    /// Works until the last handle is dropped.
+    /// Works until the last handle is dropped, or another process has taken over.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(BATCH_JOBS_MAX);
         while queue.recv_many(&mut jobs, BATCH_JOBS_MAX).await > 0 {
-            self.batch(jobs.drain(..)).await;
+            if let Err(StoreError::LeaseLost { .. }) = self.batch(jobs.drain(..)).await {
+                return;
+            }
         }
     }
 
     /// One transaction: all rows of the jobs, then all answers.
-    async fn batch(&mut self, jobs: impl Iterator<Item = Job>) {
+    async fn batch(&mut self, jobs: impl Iterator<Item = Job>) -> Result<(), StoreError> {
         let mut rows = Rows::default();
         let mut afters = Vec::new();
         for job in jobs {
             self.job(job, &mut rows, &mut afters).await;
         }
-        let written = rows.write(self.store.writer(), &self.state, self.currency).await;
+        let written = rows.write(&self.store, &self.state).await;
         if let Err(error) = &written {
             tracing::error!(%error, "the books can't be written; nothing of this batch was done");
-            self.reload().await;
+            if !matches!(error, StoreError::LeaseLost { .. }) {
+                self.reload().await;
+            }
         }
-        let failure = written.err().map(|error| error.to_string());
+        let failure = written.as_ref().err().map(ToString::to_string);
         for after in afters {
             self.answer(after, failure.as_deref());
         }
+        written
     }
 
     /// After a failed commit the file is the truth.
@@ -181,10 +189,18 @@ impl Writer {
         let command =
             if poll.settle { Command::SettleNow { meter, reading } } else { Command::Observe { meter, reading } };
         let decided = self.decide(account, &command, rows);
-        if let Err(error) = &decided {
-            tracing::warn!(account = account.0, %meter, %error, "reading refused");
+        match &decided {
+            Err(error) => tracing::warn!(account = account.0, %meter, %error, "reading refused"),
+            Ok(_) => self.prove(account, rows),
         }
         afters.push(After::Command(None, decided.map(|effects| (account, effects))));
+    }
+
+    /// The meter of a restored account was read. Where it disagrees with the books, its quarantine goes on keeping sales back.
+    fn prove(&mut self, account: AccountId, rows: &mut Rows) {
+        if self.state.unproved.remove(&account) {
+            rows.proved(account);
+        }
     }
 
     async fn sell(&mut self, sell: &Sell, rows: &mut Rows) -> (Result<i64, SellError>, Option<Withheld<Vec<Effect>>>) {
@@ -226,6 +242,12 @@ impl Writer {
         })?;
         let account = self.state.accounts.get(&sell.account).filter(|account| account.terms().is_some());
         let account = account.ok_or_else(|| format!("account {} is not open yet", sell.account.0))?;
+        if self.state.unproved.contains(&sell.account) {
+            return Err(format!(
+                "the books were restored from a backup; account {} takes no sale before its meter was read",
+                sell.account.0
+            ));
+        }
         let in_meter = account.terms().is_some_and(|terms| terms.purse == Purse::InMeter);
         let meter: Option<MeterNumber> =
             if in_meter { account.meters().first().map(prepay_core::account::MeterState::number) } else { None };
@@ -270,7 +292,7 @@ impl Writer {
                     let _ = answer.send(());
                 }
             }
-            After::May(answer, may) => drop(answer.send(may && failure.is_none())),
+            After::May(answer, may) => drop(answer.send(may && failure.is_none() && self.store.holds())),
             After::Look(answer) => drop(answer.send(Box::new(self.state.clone()))),
             After::Flush(answer) => drop(answer.send(())),
         }

@@ -1,0 +1,89 @@
+//! Polls the meters of one line, round after round, and tells each round's figures on the station's UART in clear text. No
+//! allocator, no path to a panic.
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use gateway_firmware::{
+    board::{Direction, Timer, Uart},
+    text::{Part, line},
+};
+use meter_protocol::{
+    acrel::Realtime,
+    bus::{Bus, BusConfig, JobOutcome, MeterSlot},
+    client::{Turn, embedded::Client},
+    session::LineConfig,
+};
+
+/// An emulated line takes no time; its meters answer within a tenth of a second or not at all. A real one is
+/// `LineConfig::rtu(9600, CharFormat::N8_1)`.
+const LINE: LineConfig = LineConfig::rtu_unpaced().with_response_timeout_us(200_000).with_longest_response_us(250_000);
+/// Meters on the line, units 1 to 32.
+const METERS: usize = 32;
+
+#[entry]
+fn main() -> ! {
+    let timer = Timer::start();
+    let mut station = Uart::station();
+    let mut client = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
+    let Ok(mut bus) = Bus::new([MeterSlot::polled(0); METERS], BusConfig::default()) else { halt() };
+    let mut round = Round::default();
+    loop {
+        let turn = client.run_next(&mut bus, |client, slot, _| poll(client, slot, &mut round));
+        match turn {
+            Ok(Turn::Ran { .. }) if round.asked == METERS as u32 => round.tell(&mut station),
+            Ok(Turn::WaitUntil(until_us)) => {
+                // A UART never ends.
+                let _ = client.wait_until(until_us);
+            }
+            _ => {}
+        }
+    }
+}
+
+type Line<'t> = Client<Uart, Direction, &'t Timer, &'t Timer>;
+
+/// What happened since the last line.
+#[derive(Default)]
+struct Round {
+    number: u64,
+    asked: u32,
+    answered: u32,
+    /// Sum of the totals, 0.01 kWh.
+    energy: u64,
+}
+
+fn poll(client: &mut Line<'_>, slot: usize, round: &mut Round) -> JobOutcome {
+    round.asked += 1;
+    let unit = slot as u8 + 1;
+    match client.read_block::<Realtime>(unit) {
+        Ok(now) => {
+            round.answered += 1;
+            round.energy = round.energy.wrapping_add(u64::from(now.energy.total_centikwh));
+            JobOutcome::Answered
+        }
+        Err(error) => error.job_outcome(),
+    }
+}
+
+impl Round {
+    fn tell(&mut self, station: &mut Uart) {
+        self.number += 1;
+        let parts = [
+            Part::Word("round "),
+            Part::Number(self.number),
+            Part::Word(" answered "),
+            Part::Number(self.answered.into()),
+            Part::Word(" energy "),
+            Part::Number(self.energy),
+        ];
+        line(station, &parts);
+        (self.asked, self.answered, self.energy) = (0, 0, 0);
+    }
+}
+
+fn halt() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}

@@ -1,0 +1,224 @@
+//! Friendly hours ahead of their time, supply that waits for somebody, shops that are not heard, history, the day's end.
+
+mod common;
+
+use common::{Desk, METER, OPERATOR, fen, meter_terms, number, terms, why};
+use prepay_core::account::{
+    Command, Effect, Fact, LostContact, MeterTerms, Notice, Payment, Purse, RefundTo, Refusal, Restore, Terms,
+};
+use prepay_core::day::{Anchor, DayError, OpenDay};
+use prepay_core::history::{Change, Moment};
+use prepay_core::id::{ChannelId, OperatorId, RefundId, SaleId};
+use prepay_core::ledger::{AccountKind, Hash, ShardId};
+use prepay_core::reading::Force;
+use prepay_core::refund::RefundTake;
+use prepay_core::status::{Credit, Link, Service};
+
+fn forces(effects: &[Effect]) -> Vec<Force> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::WriteForce { force, .. } => Some(*force),
+            _ => None,
+        })
+        .collect()
+}
+
+fn tick(desk: &mut Desk) -> Vec<Effect> {
+    desk.tell(Command::Tick).unwrap()
+}
+
+#[test]
+fn friendly_hours_are_written_ahead_and_released_after() {
+    let mut desk = Desk::open(Purse::InMeter, 3_000);
+    let from_utc_s = desk.now.utc_s + 7_200;
+    let plan = |from_utc_s, to_utc_s| Command::PlanFriendlyHours { meter: number(METER), from_utc_s, to_utc_s };
+    let now_utc_s = desk.now.utc_s;
+    let over = Refusal::FriendlySpan { from_utc_s: now_utc_s - 9, to_utc_s: now_utc_s, now_utc_s };
+    assert_eq!(desk.tell(plan(now_utc_s - 9, now_utc_s)), Err(over));
+    assert!(matches!(desk.tell(plan(from_utc_s, from_utc_s)), Err(Refusal::FriendlySpan { .. })));
+    assert!(desk.tell(plan(from_utc_s, from_utc_s + 3_600)).unwrap().is_empty(), "two hours ahead is too early");
+    desk.wait_s(7_200 - 900);
+    let effects = tick(&mut desk);
+    assert_eq!(forces(&effects), [Force::On], "a quarter of an hour ahead");
+    desk.obey(effects);
+    assert!(tick(&mut desk).is_empty());
+    desk.wait_s(u64::try_from(from_utc_s + 3_599 - desk.now.utc_s).unwrap());
+    assert!(tick(&mut desk).is_empty(), "to the last second");
+    desk.wait_s(1);
+    let effects = tick(&mut desk);
+    assert_eq!(forces(&effects), [Force::Automatic]);
+    desk.obey(effects);
+    desk.wait_s(9_999);
+    assert!(tick(&mut desk).is_empty(), "once");
+}
+
+fn cut(restore: Restore) -> Desk {
+    let mut desk = Desk::open_with(Terms { restore, ..terms(Purse::AtStation) }, meter_terms(METER), 100);
+    desk.meter.use_energy(1, 200);
+    let effects = desk.observe();
+    assert_eq!(forces(&effects), [Force::Off]);
+    desk.obey(effects);
+    desk
+}
+
+#[test]
+fn supply_comes_back_as_the_policy_says() {
+    let ask = |on_site| Command::Restore { meter: number(METER), on_site, by: OPERATOR, why: why("paid") };
+    let mut desk = cut(Restore::Automatic);
+    assert_eq!(desk.tell(ask(true)), Err(Refusal::NothingToRestore { meter: number(METER) }));
+    assert_eq!(forces(&pay(&mut desk)), [Force::Automatic]);
+    for restore in [Restore::OnRequest, Restore::OnSite] {
+        let mut desk = cut(restore);
+        assert_eq!(desk.tell(ask(true)), Err(Refusal::StillInArrears { meter: number(METER) }));
+        assert_eq!(forces(&pay(&mut desk)), [], "{restore:?} waits");
+        assert_eq!(desk.account.status(number(METER)).unwrap().credit, Credit::Alarm1);
+        desk.restart();
+        assert!(desk.state().restore_awaited(), "also across a restart");
+        if restore == Restore::OnSite {
+            assert_eq!(desk.tell(ask(false)), Err(Refusal::NotOnSite { meter: number(METER) }));
+        }
+        let effects = desk.tell(ask(restore == Restore::OnSite)).unwrap();
+        assert_eq!(forces(&effects), [Force::Automatic]);
+    }
+    let in_meter = Terms { restore: Restore::OnSite, ..terms(Purse::InMeter) };
+    let mut desk = Desk::open(Purse::InMeter, 100);
+    assert!(matches!(desk.tell(Command::ChangeTerms { terms: in_meter }), Err(Refusal::Terms(_))));
+}
+
+fn pay(desk: &mut Desk) -> Vec<Effect> {
+    let sale = SaleId(desk.next_sale);
+    desk.next_sale += 1;
+    let (amount, payment) = (fen(1_000), Payment::Channel(ChannelId(1)));
+    desk.tell(Command::RequestSale { sale, meter: None, amount, payment, operator: OPERATOR }).unwrap()
+}
+
+#[test]
+fn a_shop_that_is_not_heard_has_a_bound_that_is_shown_and_told_once() {
+    let lost_contact = LostContact { per_hour: fen(100), bound: Some(fen(200)), cut: true };
+    let mut desk = Desk::open_with(Terms { lost_contact, ..terms(Purse::AtStation) }, meter_terms(METER), 300);
+    let exposure = |desk: &Desk| desk.account.exposure(number(METER), desk.now.utc_s).unwrap().minor();
+    desk.tell(Command::LinkStale { meter: number(METER) }).unwrap();
+    desk.wait_s(3 * 3600);
+    desk.tell(Command::LinkLost { meter: number(METER) }).unwrap();
+    assert_eq!(exposure(&desk), 0, "within the credit");
+    desk.wait_s(2 * 3600);
+    assert_eq!((exposure(&desk), tick(&mut desk).len()), (200, 0), "at the bound");
+    desk.wait_s(1);
+    let effects = tick(&mut desk);
+    assert!(
+        effects.iter().any(|e| matches!(e, Effect::Notify(Notice::Exposed { exposure, .. }) if *exposure == fen(300)))
+    );
+    assert_eq!(forces(&effects), [Force::Off], "waits for the meter");
+    assert!(tick(&mut desk).is_empty(), "told once");
+    desk.restart();
+    assert!(tick(&mut desk).iter().all(|effect| !matches!(effect, Effect::Notify(_))), "also across a restart");
+    // Heard again, and there is credit: the order to cut is superseded before it was written.
+    desk.meter.use_energy(1, 100);
+    let effects = desk.observe();
+    assert_eq!(forces(&effects), [Force::Automatic]);
+    assert_eq!(exposure(&desk), 0);
+    desk.obey(effects);
+    assert_eq!(desk.meter.force, Force::Automatic);
+}
+
+#[test]
+fn a_meter_that_must_never_be_cut_is_not_cut_by_any_policy() {
+    let lost_contact = LostContact { per_hour: fen(9_999), bound: Some(fen(0)), cut: true };
+    let terms = Terms { lost_contact, restore: Restore::OnSite, ..terms(Purse::AtStation) };
+    let mut desk = Desk::open_with(terms, MeterTerms { never_cut: true, ..meter_terms(METER) }, 100);
+    desk.tell(Command::LinkLost { meter: number(METER) }).unwrap();
+    desk.wait_s(86_400);
+    assert_eq!(forces(&tick(&mut desk)), []);
+    desk.meter.use_energy(1, 900);
+    assert_eq!(forces(&desk.observe()), []);
+    assert_eq!(desk.account.status(number(METER)).unwrap().credit, Credit::Arrears);
+}
+
+#[test]
+fn history_tells_each_crossing_once() {
+    let mut desk = cut(Restore::Automatic);
+    desk.tell(Command::LinkLost { meter: number(METER) }).unwrap();
+    desk.tell(Command::Pause { by: OPERATOR, why: why("renovation") }).unwrap();
+    let moments: Vec<_> = desk.events().iter().filter_map(Moment::of).collect();
+    let changes: Vec<_> = moments.iter().map(|moment| moment.change).collect();
+    for expected in [
+        Change::Service(Service::Open),
+        Change::Credit { from: Credit::Alarm2, to: Credit::Arrears },
+        Change::Relay(false),
+        Change::Cut { autonomous: false },
+        Change::Link { from: Link::Fresh, to: Link::Lost },
+        Change::Service(Service::Paused),
+    ] {
+        assert_eq!(changes.iter().filter(|change| **change == expected).count(), 1, "{expected:?}: {changes:?}");
+    }
+    assert!(moments.windows(2).all(|pair| pair[0].seq < pair[1].seq));
+}
+
+#[test]
+fn a_day_is_closed_with_totals_that_the_cash_accounts_confirm() {
+    let mut desk = Desk::open(Purse::AtStation, 500);
+    let start = desk.now.utc_s;
+    for (sale, (minor, channel, operator)) in
+        (1_u64..).zip([(1_000, 1, 3), (2_000, 2, 3), (700, 1, 4), (300, 1, 3), (50, 2, 4)])
+    {
+        let (amount, payment) = (fen(minor), Payment::Channel(ChannelId(channel)));
+        let operator = OperatorId(operator);
+        let sale = SaleId(sale);
+        desk.tell(Command::RequestSale { sale, meter: None, amount, payment, operator }).unwrap();
+    }
+    let refund = |refund, minor| Command::RequestRefund {
+        refund: RefundId(refund),
+        from: None,
+        take: RefundTake::Exactly(fen(minor)),
+        to: RefundTo::OriginalChannel,
+        operator: OPERATOR,
+        why: why("moves out"),
+    };
+    let undo = |refund, sale| Command::RequestReversal {
+        refund: RefundId(refund),
+        sale: SaleId(sale),
+        operator: OPERATOR,
+        why: why("mistyped"),
+    };
+    desk.tell(undo(1, 5)).unwrap();
+    desk.tell(refund(2, 400)).unwrap();
+    let today = || {
+        let mut day = OpenDay::new(start, start + 86_400).unwrap();
+        desk.events().iter().try_for_each(|event| day.add(event)).unwrap();
+        day
+    };
+    let anchor = Anchor { shard: ShardId(0), head: desk.ledger.head() };
+    let first = today().close(vec![anchor], Hash::from_bytes([0; 32])).unwrap();
+    for channel in [1, 2] {
+        let lines = first.lines.iter().filter(|line| line.channel == ChannelId(channel));
+        let till: i64 = lines.map(|line| line.totals.in_till().unwrap().minor()).sum();
+        assert_eq!(till, -desk.posted(AccountKind::Cash, channel), "channel {channel}");
+    }
+    let third = first.lines.iter().find(|line| (line.operator, line.channel) == (OPERATOR, ChannelId(1))).unwrap();
+    assert_eq!((third.totals.receipts, third.totals.received), (2, fen(1_300)));
+    let sheet = first.to_string();
+    assert!(sheet.contains(&desk.ledger.head().hash.to_string()) && sheet.contains(&first.seal.to_string()), "{sheet}");
+    assert!(first.is_intact());
+    let text = serde_json::to_string(&first).unwrap();
+    assert_eq!(serde_json::from_str::<prepay_core::day::DayClose>(&text).unwrap(), first);
+    let mut changed = first.clone();
+    changed.lines[0].totals.received = fen(1);
+    assert!(!changed.is_intact(), "a changed sheet shows");
+    let second = OpenDay::new(start + 86_400, start + 2 * 86_400).unwrap();
+    let second = second.close(vec![anchor], first.seal).unwrap();
+    assert_eq!((second.lines.len(), second.previous), (0, first.seal));
+    assert_ne!(second.seal, first.seal);
+    assert_eq!(today().close(vec![anchor, anchor], first.seal), Err(DayError::ShardTwice { shard: 0 }));
+    assert!(matches!(OpenDay::new(5, 5), Err(DayError::Span { .. })));
+}
+
+#[test]
+fn an_event_of_another_day_does_not_count() {
+    let mut desk = Desk::open(Purse::AtStation, 500);
+    desk.request(1_000).unwrap();
+    let mut tomorrow = OpenDay::new(desk.now.utc_s + 1, desk.now.utc_s + 2).unwrap();
+    desk.events().iter().try_for_each(|event| tomorrow.add(event)).unwrap();
+    assert_eq!(tomorrow.close(vec![], Hash::from_bytes([0; 32])).unwrap().lines, vec![]);
+    assert_eq!(desk.count_facts(|fact| matches!(fact, Fact::StationSaleMade { .. })), 1);
+}
