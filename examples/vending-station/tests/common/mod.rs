@@ -152,7 +152,7 @@ impl Desk {
             clock_drift_s: None,
             settle: true,
         };
-        self.books.poll(poll).await;
+        self.books.poll(poll, None).await;
         self.books.flush().await;
     }
 

@@ -73,15 +73,38 @@ struct Sell {
 }
 
 enum Job {
-    Command { account: AccountId, command: Command, answer: Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>> },
-    Sell { sell: Sell, answer: oneshot::Sender<Result<i64, SellError>> },
-    Poll { poll: Box<Poll>, stored: Option<oneshot::Sender<()>> },
-    Heard { meter: MeterNumber },
-    Silent { meter: MeterNumber, account: Option<AccountId> },
-    May { account: AccountId, what: May, answer: oneshot::Sender<bool> },
-    Look { answer: oneshot::Sender<Box<State>> },
+    Command {
+        account: AccountId,
+        command: Box<Command>,
+        answer: Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>>,
+    },
+    Sell {
+        sell: Sell,
+        answer: oneshot::Sender<Result<i64, SellError>>,
+    },
+    Poll {
+        poll: Box<Poll>,
+        stored: Option<oneshot::Sender<()>>,
+    },
+    Heard {
+        meter: MeterNumber,
+    },
+    Silent {
+        meter: MeterNumber,
+        account: Option<AccountId>,
+    },
+    May {
+        account: AccountId,
+        what: May,
+        answer: oneshot::Sender<bool>,
+    },
+    Look {
+        answer: oneshot::Sender<Box<State>>,
+    },
     Sweep,
-    Flush { answer: oneshot::Sender<()> },
+    Flush {
+        answer: oneshot::Sender<()>,
+    },
 }
 
 /// Why a command was not carried out.
@@ -175,7 +198,7 @@ impl Books {
     /// # Errors
     /// [`BooksError`]; the account is then as it was.
     pub async fn command(&self, account: AccountId, command: Command) -> Result<Vec<Effect>, BooksError> {
-        self.ask(|answer| Job::Command { account, command, answer: Some(answer) }).await?
+        self.ask(|answer| Job::Command { account, command: Box::new(command), answer: Some(answer) }).await?
     }
 
     /// Books a sale that a customer has paid, under an idempotency key, and returns its number.
