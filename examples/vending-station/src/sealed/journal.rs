@@ -97,7 +97,7 @@ impl Journal {
             Err(error) => return Err(failed(error)),
         }
         let (entries, order) = (BTreeMap::new(), VecDeque::new());
-        let file = File::open("/dev/null").map_err(failed)?;
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
         let mut journal = Self { path: path.into(), file, bytes: 0, starts: 0, entries, order, _lock: lock };
         journal.read(&text)?;
         journal.starts = journal.starts.saturating_add(1);
