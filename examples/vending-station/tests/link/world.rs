@@ -161,11 +161,11 @@ impl World {
         self.wait_for("the accounts to open", |live| {
             live["shops"].as_array().is_some_and(|shops| shops.iter().all(|shop| shop["money"] != "not_opened"))
         });
-        // An account is open before its meter's first reading is on the page.
-        self.wait_for("the meters to be read", |_| {
-            let meters = self.get("/api/meters");
+        // A meter without an account may not have been polled yet.
+        let all_read = |meters: &Value| {
             meters.as_array().is_some_and(|meters| meters.iter().all(|meter| meter["purchase_count"].is_i64()))
-        });
+        };
+        self.wait_for("a reading of each meter", |_| all_read(&self.get("/api/meters")));
         let meters = self.get("/api/meters");
         let mut counts = self.counts.lock().expect("alive");
         for meter in meters.as_array().expect("meters") {
