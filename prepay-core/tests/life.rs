@@ -9,6 +9,7 @@ use prepay_core::account::{
 use prepay_core::debt::DebtKind;
 use prepay_core::id::{ChannelId, DebtId, RefundId, SaleId};
 use prepay_core::ledger::AccountKind;
+use prepay_core::money::Money;
 use prepay_core::refund::RefundTake;
 use prepay_core::sale::SendOutcome;
 use prepay_core::status::{MoneyState, Service};
@@ -137,6 +138,24 @@ fn an_overdrawn_meter_is_cleared_for_the_next_tenant() {
     assert_eq!((desk.meter.balance(), desk.account.purse()), (0, fen(-250)));
     close(&mut desk, FinalSettlement::Collect { channel: TILL_2 }).unwrap();
     assert_eq!(desk.posted(AccountKind::Cash, 2), -250);
+}
+
+/// Emergency credit goes through the customer's purse: what is missing there already would be missing twice.
+#[test]
+fn no_emergency_credit_out_of_a_purse_below_zero() {
+    let mut with_emergency = common::terms(Purse::InMeter);
+    with_emergency.emergency = Some(fen(1_500));
+    let mut desk = Desk::open_with(with_emergency, common::meter_terms(METER), 100);
+    desk.meter.use_energy(1, 350);
+    desk.settle();
+    empty(&mut desk, 1, RefundTo::Purse);
+    let available = desk.account.purse();
+    assert_eq!(available, fen(-250));
+    let before = desk.account.clone();
+    let sale = Some((SaleId(9), number(METER)));
+    let take = Command::TakeEmergency { debt: DebtId(1), sale, by: OPERATOR, why: why("at night") };
+    assert_eq!(desk.tell(take).unwrap_err(), Refusal::NotEnough { amount: Money::ZERO, available });
+    assert_eq!(desk.account, before);
 }
 
 #[test]
