@@ -143,9 +143,9 @@ fn an_overdrawn_meter_is_cleared_for_the_next_tenant() {
 /// Emergency credit goes through the customer's purse: what is missing there already would be missing twice.
 #[test]
 fn no_emergency_credit_out_of_a_purse_below_zero() {
-    let mut with_emergency = common::terms(Purse::InMeter);
+    let mut with_emergency = terms(Purse::InMeter);
     with_emergency.emergency = Some(fen(1_500));
-    let mut desk = Desk::open_with(with_emergency, common::meter_terms(METER), 100);
+    let mut desk = Desk::open_with(with_emergency, meter_terms(METER), 100);
     desk.meter.use_energy(1, 350);
     desk.settle();
     empty(&mut desk, 1, RefundTo::Purse);
