@@ -186,9 +186,10 @@ pub(super) fn take_emergency(
         }
         (Purse::InMeter, Some((sale, meter))) => {
             sales::check_new(draft, sale, amount)?;
-            sales::check_meter_can_take(draft, meter, amount, None)?;
             let operator = by.operator;
             incur(draft, debt, DebtKind::Emergency, amount, Money::ZERO, i64::MAX, by)?;
+            // What a cleared or replaced meter was overdrawn by comes first: the books would never let the sale begin.
+            sales::check_meter_can_take(draft, meter, amount, Some(Payment::Purse))?;
             draft.push(Fact::SaleRequested { sale, meter, amount, payment: Payment::Purse, operator })?;
             draft.effect(Effect::StartSale { sale, meter });
             Ok(())
