@@ -9,7 +9,6 @@ use prepay_core::account::{
 use prepay_core::debt::DebtKind;
 use prepay_core::id::{ChannelId, DebtId, RefundId, SaleId};
 use prepay_core::ledger::AccountKind;
-use prepay_core::money::Money;
 use prepay_core::refund::RefundTake;
 use prepay_core::sale::SendOutcome;
 use prepay_core::status::{MoneyState, Service};
@@ -149,12 +148,11 @@ fn no_emergency_credit_out_of_a_purse_below_zero() {
     desk.meter.use_energy(1, 350);
     desk.settle();
     empty(&mut desk, 1, RefundTo::Purse);
-    let available = desk.account.purse();
-    assert_eq!(available, fen(-250));
+    assert_eq!(desk.account.purse(), fen(-250));
     let before = desk.account.clone();
     let sale = Some((SaleId(9), number(METER)));
     let take = Command::TakeEmergency { debt: DebtId(1), sale, by: OPERATOR, why: why("at night") };
-    assert_eq!(desk.tell(take).unwrap_err(), Refusal::NotEnough { amount: Money::ZERO, available });
+    assert_eq!(desk.tell(take).unwrap_err(), Refusal::NotEnough { amount: fen(1_500), available: fen(1_250) });
     assert_eq!(desk.account, before);
 }
 

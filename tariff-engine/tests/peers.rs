@@ -91,6 +91,10 @@ fn ties_are_rounded_by_the_named_rule_on_both_sides_of_zero() {
     }
 }
 
+fn read(record: String) -> Result<urdb::Imported, urdb::UrdbError> {
+    urdb::read(&record, &Options::default())
+}
+
 /// A limit with 39 digits overflows decimals. In the last tier it means open, elsewhere and in a rate it is refused.
 #[test]
 fn a_limit_of_39_digits_means_open_only_in_the_last_tier() {
@@ -102,7 +106,6 @@ fn a_limit_of_39_digits_means_open_only_in_the_last_tier() {
         )
     };
     let long = "100000000000000000000000000000000000000";
-    let read = |record: String| urdb::read(&record, &Options::default());
     for open in [long, "1e38", "9.999999680285692e+37"] {
         assert!(read(record("100", open, "0.3")).is_ok(), "{open}");
     }
@@ -125,4 +128,34 @@ fn a_thousand_tenths_are_a_hundred() {
             .unwrap();
     }
     assert_eq!(running.energy_amount(&PeriodInputs::default()).unwrap().to_string(), "100");
+}
+
+/// A field that stands twice has no meaning that all readers share; the last one, silently, is what most take.
+#[test]
+fn a_field_that_stands_twice_is_refused() {
+    let rates = |tier: &str| {
+        format!(
+            r#"{{"name": "own", "energyratestructure": [[{tier}]], "energyweekdayschedule": {year}, "energyweekendschedule": {year}}}"#,
+            year = serde_json::json!(vec![vec![0; 24]; 12])
+        )
+    };
+    assert!(read(rates(r#"{"rate": 0.1}"#)).is_ok());
+    for (twice, field) in [
+        (rates(r#"{"rate": 0.1, "rate": 0.5}"#), "energyratestructure"),
+        (rates(r#"{"rate": 0.1, "Rate": 0.5}"#), "energyratestructure"),
+        (rates(r#"{"rate": 0.1}"#).replacen("\"name\"", "\"Name\": \"other\", \"name\"", 1), "record"),
+    ] {
+        let refused = read(twice).unwrap_err();
+        assert!(refused.field == field && refused.to_string().contains("stands twice"), "{refused}");
+    }
+}
+
+#[test]
+fn limits_that_fall_are_named_as_the_record_names_them() {
+    let tiers = r#"{"max": 200, "rate": 0.1}, {"max": 100, "rate": 0.2}, {"rate": 0.3}"#;
+    let year = serde_json::json!(vec![vec![0; 24]; 12]);
+    let record = format!(
+        r#"{{"name": "own", "energyratestructure": [[{tiers}]], "energyweekdayschedule": {year}, "energyweekendschedule": {year}}}"#
+    );
+    assert_eq!(read(record).unwrap_err().field, "energyratestructure[0][1].max");
 }

@@ -186,14 +186,10 @@ pub(super) fn take_emergency(
         }
         (Purse::InMeter, Some((sale, meter))) => {
             sales::check_new(draft, sale, amount)?;
-            sales::check_meter_can_take(draft, meter, amount, None)?;
-            // The credit goes through the customer's purse: what is missing there already would be missing twice.
-            let available = draft.account().purse.minus(draft.account().held)?;
-            if available.is_negative() {
-                return Err(Refusal::NotEnough { amount: Money::ZERO, available });
-            }
             let operator = by.operator;
             incur(draft, debt, DebtKind::Emergency, amount, Money::ZERO, i64::MAX, by)?;
+            // What a cleared or replaced meter was overdrawn by comes first: the books would never let the sale begin.
+            sales::check_meter_can_take(draft, meter, amount, Some(Payment::Purse))?;
             draft.push(Fact::SaleRequested { sale, meter, amount, payment: Payment::Purse, operator })?;
             draft.effect(Effect::StartSale { sale, meter });
             Ok(())

@@ -218,7 +218,8 @@ impl Desk {
         assert_eq!(self.account, before, "a decision changes nothing");
 
         let transfers = decision.transfers().unwrap();
-        let entries = self.ledger.decide(&transfers, self.now.utc_s).unwrap();
+        let entries =
+            self.ledger.decide(&transfers, self.now.utc_s).unwrap_or_else(|error| panic!("{error}: {command:?}"));
         for event in &decision.events {
             let text = serde_json::to_string(event).unwrap();
             assert_eq!(&serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");

@@ -9,6 +9,7 @@
 //!
 //! Exit code 2 and the field's name for a tariff that is refused.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use tariff_engine::import::urdb;
@@ -80,6 +81,7 @@ fn arguments() -> Result<Arguments, Refusal> {
                     other => return Err(Refusal(1, format!("--tiers {}\n{usage}", other.unwrap_or("nothing")))),
                 };
             }
+            option if option.starts_with("--") => return Err(Refusal(1, format!("{option} is no option\n{usage}"))),
             _ => files.push(argument),
         }
     }
@@ -95,18 +97,26 @@ fn print_json(months: &[[Amount; 6]], year: &[Amount; 6]) {
         KEYS.iter().enumerate().map(|(index, key)| ((*key).to_string(), column(index).into())).collect();
     let annual: serde_json::Map<_, _> =
         KEYS.iter().zip(year).map(|(key, amount)| ((*key).to_string(), printed(amount).into())).collect();
-    println!("{}", serde_json::json!({ "monthly": monthly, "annual": annual }));
+    say(&format!("{}\n", serde_json::json!({ "monthly": monthly, "annual": annual })));
 }
 
 fn print_table(months: &[[Amount; 6]], year: &[Amount; 6]) {
     let cent = Rounding::new(2, RoundingMode::HalfEven).expect("2 places are allowed");
-    print!("month");
-    KEYS.iter().for_each(|key| print!("{key:>14}"));
-    println!();
+    let mut text = KEYS.iter().fold(String::from("month"), |text, key| format!("{text}{key:>14}"));
     let named = (1..).map(|month: u32| month.to_string()).zip(months).chain([("year".to_string(), year)]);
     for (name, amounts) in named {
-        print!("{name:>5}");
-        amounts.iter().for_each(|amount| print!("{:>14}", amount.round(cent).to_string()));
-        println!();
+        let row = amounts.iter().map(|amount| format!("{:>14}", amount.round(cent).to_string()));
+        text.push_str(&format!("\n{name:>5}{}", row.collect::<String>()));
+    }
+    text.push('\n');
+    say(&text);
+}
+
+/// To standard output. A reader that has seen enough, such as `head`, is no failure.
+fn say(text: &str) {
+    if let Err(error) = std::io::stdout().write_all(text.as_bytes())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("urdb_bill: standard output: {error}");
     }
 }

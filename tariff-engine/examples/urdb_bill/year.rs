@@ -25,6 +25,8 @@ pub fn options(tiers: Scope, step_s: u32) -> Options {
 
 /// Step in seconds and energy of each step. Power times the step must be a whole number of 10⁻⁶ kWh.
 pub fn load_of(text: &str) -> Result<(u32, Vec<Energy>), String> {
+    // Spreadsheets put a mark at the beginning.
+    let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
     match lines.next() {
         Some((_, "kw")) => {}

@@ -3,14 +3,14 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde_json::value::RawValue;
 
 use super::energy::{Tier, structure};
 use super::number::RawNumber;
-use super::record::Record;
+use super::record::{Fields, Record};
 use super::schedule::{Schedule, periods, rate_name};
 use super::{BILLING_DEMAND, FLAT_DEMAND, TOU_DEMAND, UrdbError};
 use crate::exact::{Number, Power};
@@ -84,12 +84,11 @@ fn source_months(months: &[Box<RawValue>], share: &Number) -> Result<Vec<Number>
 /// The extension with which a record says what the form can't: lookback per cent by month, whether the own month counts in full,
 /// a floor, and the peaks of the year before. The own month always counts at its per cent at least.
 fn extension(json: &str) -> Result<Lookback, UrdbError> {
-    let fields: BTreeMap<String, Box<RawValue>> =
-        serde_json::from_str(json).map_err(|error| UrdbError::new("x_sam", error, "a JSON object"))?;
+    let fields: Fields = serde_json::from_str(json).map_err(|error| UrdbError::new("x_sam", error, "a JSON object"))?;
     let mut lookback = Lookback::default();
     let mut ratchet = Ratchet { lookback: 11, ..Ratchet::default() };
     let mut own_in_full: Vec<bool> = [false; 12].to_vec();
-    for (key, raw) in &fields {
+    for (key, raw) in fields.iter() {
         let path = format!("x_sam.{key}");
         let list = |rule| {
             let parsed: Result<Vec<&RawValue>, _> = serde_json::from_str(raw.get());

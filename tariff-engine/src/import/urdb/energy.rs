@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::number::RawNumber;
-use super::record::Record;
+use super::record::{Fields, Record};
 use super::schedule::{Schedule, periods, rate_name};
 use super::{BILLING_DEMAND, UrdbError};
 use crate::exact::Number;
@@ -68,8 +68,7 @@ pub(super) fn structure(
     field: &'static str,
     unit: &'static str,
 ) -> Result<Option<Vec<Vec<Tier>>>, UrdbError> {
-    type Object = alloc::collections::BTreeMap<String, alloc::boxed::Box<serde_json::value::RawValue>>;
-    let raw: Option<Vec<Vec<Object>>> = record.parsed(field, "a list of periods, each a list of tiers")?;
+    let raw: Option<Vec<Vec<Fields>>> = record.parsed(field, "a list of periods, each a list of tiers")?;
     let Some(raw) = raw else { return Ok(None) };
     if raw.is_empty() || raw.iter().any(Vec::is_empty) {
         return Err(UrdbError::new(field, "an empty list", "at least one period with at least one tier"));
@@ -81,17 +80,31 @@ pub(super) fn structure(
             let path = format!("{field}[{period}][{place}]");
             read.push(tier(record, &path, fields, unit)?);
         }
+        rising(field, period, &read)?;
         structure.push(read);
     }
     Ok(Some(structure))
 }
 
-fn tier(
-    record: &mut Record,
-    path: &str,
-    fields: &alloc::collections::BTreeMap<String, alloc::boxed::Box<serde_json::value::RawValue>>,
-    unit: &'static str,
-) -> Result<Tier, UrdbError> {
+/// Limits rise; the last tier's is none.
+fn rising(field: &'static str, period: usize, tiers: &[Tier]) -> Result<(), UrdbError> {
+    let limit = |tier: &Tier| tier.max.as_ref().and_then(RawNumber::decimal);
+    let limited = tiers.split_last().map_or(tiers, |(_, before)| before);
+    for (place, (lower, upper)) in (1_u32..).zip(limited.iter().zip(limited.iter().skip(1))) {
+        let falls = limit(lower).zip(limit(upper)).is_some_and(|(lower, upper)| upper <= lower);
+        if falls && lower.unit == upper.unit {
+            let max = upper.max.as_ref().map(ToString::to_string).unwrap_or_default();
+            return Err(UrdbError::new(
+                format!("{field}[{period}][{place}].max"),
+                max,
+                "above the limit of the tier before",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn tier(record: &mut Record, path: &str, fields: &Fields, unit: &'static str) -> Result<Tier, UrdbError> {
     let mut tier = Tier { price: Number::from(0), max: None, unit: unit.to_string() };
     let (mut rate, mut adj) = (None, None);
     for (key, raw) in fields.iter().filter(|(_, raw)| raw.get() != "null") {

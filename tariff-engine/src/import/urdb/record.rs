@@ -1,11 +1,14 @@
 //! The fields of a record, and which of them were looked at.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::number::RawNumber;
@@ -59,6 +62,45 @@ const WARNED: [(&str, &str); 8] = [
     ("items", "not used"),
 ];
 
+/// An object as it stands. A field that stands twice, in whatever spelling, is refused: nobody can know which is meant.
+#[derive(Debug, Default)]
+pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
+
+impl core::ops::Deref for Fields {
+    type Target = BTreeMap<String, Box<RawValue>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'de> Visitor<'de> for Once {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let (mut fields, mut spellings) = (BTreeMap::new(), BTreeSet::new());
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if !spellings.insert(key.to_ascii_lowercase()) {
+                        return Err(A::Error::custom(format_args!("`{key}` stands twice")));
+                    }
+                    fields.insert(key, value);
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Once)
+    }
+}
+
 /// A record whose fields are taken out one by one, so that none is forgotten.
 pub(super) struct Record {
     fields: BTreeMap<String, Box<RawValue>>,
@@ -72,7 +114,8 @@ impl Record {
         }
         let json = json.trim_start_matches('\u{feff}');
         let object = |text: &str| {
-            serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text)
+            serde_json::from_str::<Fields>(text)
+                .map(|fields| fields.0)
                 .map_err(|error| UrdbError::new("record", error, "a JSON object"))
         };
         let mut fields = object(json)?;
@@ -117,7 +160,7 @@ impl Record {
     }
 
     /// A field of a list of lists of numbers, or of a list of them.
-    pub(super) fn parsed<T: for<'a> serde::Deserialize<'a>>(
+    pub(super) fn parsed<T: for<'a> Deserialize<'a>>(
         &mut self,
         name: &'static str,
         rule: &'static str,
