@@ -51,4 +51,4 @@ macro_rules! blocks {
 }
 blocks!(PrepayBlock, ForceState, MeterNumber, SerialNumber);
 #[cfg(feature = "wireless")]
-blocks!(super::RadioSettings, super::CloudSettings);
+blocks!(super::RadioSettings, super::AccessPoint, super::RadioStatus, super::CloudSettings);

@@ -2,7 +2,8 @@
 //!
 //! Reading: [`Realtime`] (nearly everything in one read), [`PrepayBlock`], [`ForceState`], [`DayTable`],
 //! [`DateTable`], [`LoadControlBlock`], [`TimeControlBlock`], [`PortSettings`], [`MeterNumber`], [`SerialNumber`],
-//! [`FirmwareVersion`], and with the feature `wireless` `RadioSettings` and `CloudSettings`, whose credentials are hidden.
+//! [`FirmwareVersion`], and with the feature `wireless` `RadioSettings`, `AccessPoint`, `RadioStatus` and `CloudSettings`, whose
+//! credentials are hidden.
 //!
 //! Writing: [`Purchase`] (a sale), [`Settings`] (alarms, prices, overdraft: can't touch money), [`MoneyOverwrite`]
 //! (remaining amount and count: can touch nothing else), [`ForceMode`], the tables, [`Clock`], [`LoadControl`],
@@ -90,4 +91,6 @@ pub use time_control::{LineTimeControl, TimeControl, TimeControlBlock, TimeSlot,
 pub use verdict::{NotShown, PurseReading, SaleContradiction, SaleVerdict};
 pub use version::FirmwareVersion;
 #[cfg(feature = "wireless")]
-pub use wireless::{CloudSettings, RadioSettings, Secret, WireText};
+pub use wireless::{
+    AccessPoint, AccessPointWrite, CloudSettings, CloudWrite, RadioSettings, RadioStatus, RadioWrite, Secret, WireText,
+};
