@@ -31,9 +31,9 @@ fn key_bytes(len: usize) -> Vec<u8> {
 fn session(suite: Suite) -> (Link, Link) {
     let mut keys = PeerKeys::new(PeerId(7));
     keys.insert(1, KeyBundle::from_slice(suite, &key_bytes(suite.key_len())).expect("a good key")).expect("one key");
-    let hello = Hello::new(&keys, Form::Stream, Nonce([1; 16])).expect("a key is there");
+    let mut hello = Hello::new(&keys, Form::Stream, Nonce([1; 16])).expect("a key is there");
     let request = HelloRequest::read(hello.frame()).expect("a question");
-    let answer = request.answer(&keys, Nonce([2; 16])).expect("the same keys");
+    let mut answer = request.answer(&keys, Nonce([2; 16])).expect("the same keys");
     let mut collector = hello.finish(answer.frame()).expect("the same keys");
     let mut frame = [0; MAX_FRAME_LEN];
     let station = answer.confirm(collector.seal(b"", &mut frame).expect("room")).expect("an empty frame");

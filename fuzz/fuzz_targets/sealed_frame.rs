@@ -62,12 +62,12 @@ impl World {
         let secret: [u8; 24] = std::array::from_fn(|i| (i as u8).wrapping_mul(37));
         let mut keys = PeerKeys::new(PeerId(7));
         keys.insert(1, KeyBundle::from_slice(suite, &secret[..suite.key_len()]).unwrap()).unwrap();
-        let hello = Hello::new(&keys, form, Nonce(tape.array())).unwrap();
-        let answer = HelloRequest::read(hello.frame()).unwrap().answer(&keys, Nonce(tape.array())).unwrap();
+        let mut hello = Hello::new(&keys, form, Nonce(tape.array())).unwrap();
+        let mut answer = HelloRequest::read(hello.frame()).unwrap().answer(&keys, Nonce(tape.array())).unwrap();
         let watcher = Watcher::new(&keys, hello.frame(), answer.frame()).unwrap();
         let mut collector = End { link: hello.finish(answer.frame()).unwrap(), stored: None };
         let confirmation = sealed(&keys, &mut collector, &[]).unwrap();
-        let station = End { link: confirmed(&answer, &confirmation), stored: None };
+        let station = End { link: confirmed(&mut answer, &confirmation), stored: None };
         let headers = BTreeSet::from([confirmation[..16].to_vec()]);
         Self { keys, form, ends: [collector, station], sent: Vec::new(), headers, watcher }
     }
@@ -155,7 +155,7 @@ impl World {
     }
 }
 
-fn confirmed(answer: &Answer, confirmation: &[u8]) -> Link {
+fn confirmed(answer: &mut Answer, confirmation: &[u8]) -> Link {
     answer.confirm(confirmation).unwrap()
 }
 

@@ -13,8 +13,8 @@ fn the_sealed_link_does_not_allocate() {
     for suite in Suite::ALL {
         let keys = keys(suite);
         let allocations = allocation_counter::measure(|| {
-            let hello = Hello::new(&keys, Form::Datagram, Nonce([1; 16])).unwrap();
-            let answer = HelloRequest::read(hello.frame()).unwrap().answer(&keys, Nonce([2; 16])).unwrap();
+            let mut hello = Hello::new(&keys, Form::Datagram, Nonce([1; 16])).unwrap();
+            let mut answer = HelloRequest::read(hello.frame()).unwrap().answer(&keys, Nonce([2; 16])).unwrap();
             let mut collector = hello.finish(answer.frame()).unwrap();
             collector.commit(&collector.next_record()).unwrap();
             let (mut frame, mut out) = ([0; MAX_FRAME_LEN], [0; MAX_PAYLOAD_LEN]);

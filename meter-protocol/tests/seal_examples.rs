@@ -77,7 +77,7 @@ fn a_captured_session_is_opened() {
     let file = place.join("peer.keys");
     assert!(seal_keys(&["--peer", "7", "--suite", "1"], &file).status.success());
     let keys = read(&file);
-    let (hello, answer) = asked(&keys, Form::Stream, 1);
+    let (mut hello, mut answer) = asked(&keys, Form::Stream, 1);
     let mut collector = hello.finish(answer.frame()).unwrap();
     let confirmation = seal(&mut collector, b"");
     let mut station = answer.confirm(&confirmation).unwrap();

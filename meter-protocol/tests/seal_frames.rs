@@ -131,7 +131,7 @@ fn frames_of_another_key_peer_suite_or_session_are_refused() {
 #[test]
 fn set_up_frames_are_no_data_and_data_no_set_up() {
     let keys = keys(Suite::Tdes);
-    let (hello, answer) = asked(&keys, Form::Stream, 9);
+    let (mut hello, answer) = asked(&keys, Form::Stream, 9);
     let (mut collector, mut station) = pair(Suite::Tdes, Form::Stream);
     assert!(matches!(refused(&mut station, hello.frame()), OpenError::Header(HeaderError::Kind { .. })));
     assert!(matches!(refused(&mut collector, answer.frame()), OpenError::Header(HeaderError::Kind { .. })));

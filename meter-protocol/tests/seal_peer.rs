@@ -106,9 +106,9 @@ fn the_vectors_of_the_document() {
         let mut keys = PeerKeys::new(PEER);
         keys.insert(1, KeyBundle::from_slice(suite, &vector["master"]).unwrap()).unwrap();
         let nonce = |from: u8| Nonce(std::array::from_fn(|i| from + i as u8));
-        let hello = Hello::new(&keys, Form::Stream, nonce(0)).unwrap();
+        let mut hello = Hello::new(&keys, Form::Stream, nonce(0)).unwrap();
         assert_eq!(hello.frame(), vector["hello"]);
-        let answer = HelloRequest::read(hello.frame()).unwrap().answer(&keys, nonce(16)).unwrap();
+        let mut answer = HelloRequest::read(hello.frame()).unwrap().answer(&keys, nonce(16)).unwrap();
         assert_eq!(answer.frame(), vector["welcome"]);
         let mut collector = hello.finish(answer.frame()).unwrap();
         assert_eq!(collector.session()[..], vector["session tag"]);
@@ -142,11 +142,11 @@ fn both_directions(peer: &mut Peer, suite: Suite, form: Form) {
     }));
     let [their_hello, their_welcome] = ["hello", "welcome"].map(|name| hex(theirs[name].as_str().unwrap()));
     // Our collector and their station.
-    let hello = Hello::new(&keys, form, Nonce(nonces[0])).unwrap();
+    let mut hello = Hello::new(&keys, form, Nonce(nonces[0])).unwrap();
     assert_eq!(hello.frame(), their_hello);
     let mut collector = hello.finish(&their_welcome).unwrap();
     // Their collector and our station.
-    let answer = HelloRequest::read(&their_hello).unwrap().answer(&keys, Nonce(nonces[1])).unwrap();
+    let mut answer = HelloRequest::read(&their_hello).unwrap().answer(&keys, Nonce(nonces[1])).unwrap();
     let confirmation =
         peer.bytes(&json!({"op": "seal", "direction": 0, "epoch": 0, "counter": 0, "payload": ""}), "frame");
     let mut station = answer.confirm(&confirmation).unwrap();

@@ -148,7 +148,7 @@ fn a_crash_between_reserve_and_send_skips_and_never_reuses() {
 #[test]
 fn nothing_is_sent_beyond_the_reservation() {
     let keys = keys(Suite::Tdes);
-    let (hello, answer) = asked(&keys, Form::Datagram, 1);
+    let (mut hello, answer) = asked(&keys, Form::Datagram, 1);
     let mut collector = hello.finish(answer.frame()).unwrap();
     let mut out = [0; MAX_FRAME_LEN];
     assert_eq!(collector.seal(b"", &mut out), Err(SealError::Reserve), "nothing is reserved yet");
@@ -210,7 +210,7 @@ fn an_older_record_is_not_committed_and_a_torn_one_not_resumed() {
 #[test]
 fn a_recorded_set_up_gives_nothing() {
     let keys = keys(Suite::Tdes);
-    let (hello, answer) = asked(&keys, Form::Stream, 1);
+    let (mut hello, mut answer) = asked(&keys, Form::Stream, 1);
     let mut collector = hello.finish(answer.frame()).unwrap();
     let confirmation = seal(&mut collector, b"");
     let sale = seal(&mut collector, b"sell 100.00");
@@ -218,18 +218,18 @@ fn a_recorded_set_up_gives_nothing() {
     open(&mut station, &sale).unwrap();
     // Everything the collector said, once more, to a station that has restarted and remembers nothing.
     let request = HelloRequest::read(hello.frame()).unwrap();
-    let again = request.answer(&keys, Nonce([0x77; 16])).unwrap();
+    let mut again = request.answer(&keys, Nonce([0x77; 16])).unwrap();
     assert!(again.confirm(&confirmation).is_err());
     assert!(again.confirm(&sale).is_err());
     // Everything the station said, once more, to a collector that asks anew.
-    let (asks, _) = asked(&keys, Form::Stream, 2);
+    let (mut asks, _) = asked(&keys, Form::Stream, 2);
     assert!(asks.finish(answer.frame()).is_err());
 }
 
 #[test]
 fn a_first_frame_with_a_payload_confirms_nothing() {
     let keys = keys(Suite::Tdes);
-    let (hello, answer) = asked(&keys, Form::Stream, 1);
+    let (mut hello, mut answer) = asked(&keys, Form::Stream, 1);
     let mut collector = hello.finish(answer.frame()).unwrap();
     assert!(answer.confirm(&seal(&mut collector, b"early")).is_err());
 }

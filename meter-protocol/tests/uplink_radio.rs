@@ -383,3 +383,24 @@ fn an_unfinished_frame_is_reported_and_what_follows_is_taken() {
     assert_eq!(station.poll_timeout(), Some(5_000_000));
     assert_eq!(drive(&mut station, 5_000_000, &[]).0, [Seen::Odd, Seen::Heartbeat]);
 }
+
+/// The fields of an upload are open. What is put into them afterwards is looked at when it is written: here a whole frame
+/// with a factory function between the brackets.
+#[test]
+fn an_upload_wraps_nothing_that_was_not_looked_at() {
+    let mut reply = vec![1, 3, 2, 0, 7];
+    reply.extend(crc16(&reply).to_le_bytes());
+    let mut inner = vec![1, 0x99, 0, 0];
+    inner.extend(crc16(&inner).to_le_bytes());
+    let smuggled = framed(0x90, &inner);
+    let mut buf = [0; MAX_FRAME_LEN];
+    let good = Upload::new(None, "1-1", &reply).unwrap();
+    assert!(Up::Upload(good).encode(&mut buf).is_ok());
+    let mut bad = good;
+    bad.content = UploadContent::Registers { unit: 1, data: &[0, 7], frame: &smuggled };
+    assert!(Up::Upload(bad).encode(&mut buf).is_err());
+    let mut bad = good;
+    bad.address = "1-1((un))]]";
+    bad.content = UploadContent::Registers { unit: 1, data: &[0, 7], frame: &inner };
+    assert!(Up::Upload(bad).encode(&mut buf).is_err());
+}

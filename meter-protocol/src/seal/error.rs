@@ -181,6 +181,9 @@ pub enum RecordError {
         /// The id.
         key_id: u8,
     },
+    /// A session over a stream, which ends with its connection.
+    #[error("a session over a stream is not stored")]
+    Stream,
     /// An older record than the one in force.
     #[error("an older record than the one in force")]
     Older,

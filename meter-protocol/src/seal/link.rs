@@ -77,7 +77,7 @@ pub struct Nonce(pub [u8; 16]);
 /// # let secret: [u8; 24] = core::array::from_fn(|i| (i as u8).wrapping_mul(37));
 /// # let mut keys = PeerKeys::new(PeerId(7));
 /// # keys.insert(1, KeyBundle::tdes(&secret)?)?;
-/// # let hello = Hello::new(&keys, Form::Datagram, Nonce([1; 16]))?;
+/// # let mut hello = Hello::new(&keys, Form::Datagram, Nonce([1; 16]))?;
 /// # let answer = HelloRequest::read(hello.frame())?.answer(&keys, Nonce([2; 16]))?;
 /// # let mut link = hello.finish(answer.frame())?;
 /// # let store = |_: &[u8]| {};

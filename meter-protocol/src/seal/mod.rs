@@ -12,11 +12,11 @@
 //! let mut keys = PeerKeys::new(PeerId(7));
 //! keys.insert(1, KeyBundle::tdes(&secret)?)?; // both sides hold the same file
 //! // The collector dials and asks.
-//! let hello = Hello::new(&keys, Form::Stream, Nonce([1; 16]))?;
+//! let mut hello = Hello::new(&keys, Form::Stream, Nonce([1; 16]))?;
 //! // The station looks the peer up, answers, and waits for the first frame of the session.
 //! let request = HelloRequest::read(hello.frame())?;
 //! assert_eq!(request.peer(), PeerId(7));
-//! let answer = request.answer(&keys, Nonce([2; 16]))?;
+//! let mut answer = request.answer(&keys, Nonce([2; 16]))?;
 //! let mut collector = hello.finish(answer.frame())?;
 //! let mut frame = [0; MAX_FRAME_LEN];
 //! let mut station = answer.confirm(collector.seal(b"", &mut frame)?)?;

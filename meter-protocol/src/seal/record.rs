@@ -25,8 +25,11 @@ impl Record {
     /// Bytes to store.
     ///
     /// # Errors
-    /// [`RecordError::KeyId`] when the session's key is no longer there.
+    /// [`RecordError::KeyId`] when the session's key is no longer there, [`RecordError::Stream`].
     pub fn to_bytes(&self, keys: &PeerKeys) -> Result<[u8; RECORD_LEN], RecordError> {
+        if self.agreed.form == Form::Stream {
+            return Err(RecordError::Stream);
+        }
         let key_id = self.agreed.key_id;
         let master = keys.get(key_id).ok_or(RecordError::KeyId { key_id })?;
         let role = match self.role {
@@ -65,6 +68,10 @@ impl Record {
         let (Some(suite), Some(form), true, VERSION) = (suite, Form::from_code(form), authentic, version) else {
             return Err(RecordError::Refused);
         };
+        // A stream uses counters that it has not reserved: going on at a stored place would use them twice.
+        if form == Form::Stream {
+            return Err(RecordError::Stream);
+        }
         let (epoch, rest) = taken::<2>(rest)?;
         let (counter_end, rest) = taken::<4>(rest)?;
         let (blocks_end, rest) = taken::<8>(rest)?;

@@ -45,6 +45,8 @@ pub struct Hello {
     key_id: u8,
     nonce: Nonce,
     frame: Bytes<MAX_SETUP_LEN>,
+    /// It has given its session.
+    used: bool,
 }
 
 impl Hello {
@@ -61,7 +63,7 @@ impl Hello {
         let clear = Bytes::<MAX_SETUP_LEN>::collect(head.into_iter().chain(body));
         let tag = tag(&master, key_id, Direction::Up, clear.get());
         let frame = Bytes::collect(clear.get().iter().copied().chain(tag.get().iter().copied()));
-        Ok(Self { master, form, peer, key_id, nonce, frame })
+        Ok(Self { master, form, peer, key_id, nonce, frame, used: false })
     }
 
     /// The frame to send. It may be sent again as it is until an answer comes.
@@ -70,12 +72,16 @@ impl Hello {
         self.frame.get()
     }
 
-    /// Takes the station's answer. The collector then seals an empty payload at once, which confirms the session.
+    /// Takes the station's answer. The collector then seals an empty payload at once, which confirms the session. One
+    /// question gives one session: a second copy of the answer would begin the same counters anew.
     ///
     /// # Errors
     /// [`SetupError`]. On a stream close then; of datagrams drop the one.
-    pub fn finish(&self, welcome: &[u8]) -> Result<Link, SetupError> {
+    pub fn finish(&mut self, welcome: &[u8]) -> Result<Link, SetupError> {
         let agreed = self.agree(welcome)?;
+        if core::mem::replace(&mut self.used, true) {
+            return Err(SetupError::Refused);
+        }
         Ok(Link::new(Role::Collector, &self.master, agreed))
     }
 
@@ -83,7 +89,7 @@ impl Hello {
     pub(super) fn again(master: &KeyBundle, request: &HelloRequest) -> Result<Self, SetupError> {
         request.verify(master)?;
         let HelloRequest { frame, key_id, form, peer, nonce, .. } = request.clone();
-        Ok(Self { master: master.clone(), form, peer, key_id, nonce, frame })
+        Ok(Self { master: master.clone(), form, peer, key_id, nonce, frame, used: false })
     }
 
     pub(super) fn agree(&self, welcome: &[u8]) -> Result<Agreed, SetupError> {
@@ -174,7 +180,7 @@ impl HelloRequest {
         let tag = tag(master, key_id, Direction::Down, transcript(&head, &nonce.0, asked).get());
         let parts = head.to_bytes().into_iter().chain(nonce.0).chain(tag.get().iter().copied());
         let agreed = Agreed { form: self.form, peer: self.peer, key_id, hello: self.nonce, welcome: nonce };
-        Ok(Answer { master: master.clone(), agreed, frame: Bytes::collect(parts) })
+        Ok(Answer { master: master.clone(), agreed, frame: Bytes::collect(parts), used: false })
     }
 
     fn verify(&self, master: &KeyBundle) -> Result<(), SetupError> {
@@ -194,6 +200,8 @@ pub struct Answer {
     master: KeyBundle,
     agreed: Agreed,
     frame: Bytes<MAX_SETUP_LEN>,
+    /// It has given its session.
+    used: bool,
 }
 
 impl Answer {
@@ -210,13 +218,16 @@ impl Answer {
     }
 
     /// Takes the collector's first frame, whose payload is empty. An older session of the peer may be given up now, not
-    /// before.
+    /// before. One answer gives one session: a second copy of the frame would begin the same counters anew.
     ///
     /// # Errors
     /// [`OpenError`]. On a stream close then; of datagrams drop the one.
-    pub fn confirm(&self, frame: &[u8]) -> Result<Link, OpenError> {
+    pub fn confirm(&mut self, frame: &[u8]) -> Result<Link, OpenError> {
         let mut link = Link::new(Role::Station, &self.master, self.agreed);
         link.confirmed_by(frame)?;
+        if core::mem::replace(&mut self.used, true) {
+            return Err(OpenError::Refused);
+        }
         Ok(link)
     }
 }

@@ -103,7 +103,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let hello = Hello::new(keys, Form::Stream, nonce)?;
+    let mut hello = Hello::new(keys, Form::Stream, nonce)?;
     writer.write_all(hello.frame()).await?;
     writer.flush().await?;
     let mut deframer = Deframer::new();
@@ -134,7 +134,7 @@ where
         return Err(LinkError::Refused);
     }
     let keys = choose(&request).ok_or(LinkError::Unknown)?;
-    let answer = request.answer(keys, nonce)?;
+    let mut answer = request.answer(keys, nonce)?;
     writer.write_all(answer.frame()).await?;
     writer.flush().await?;
     let link = answer.confirm(next_frame(&mut reader, &mut deframer).await?).map_err(|_| LinkError::Refused)?;

@@ -41,7 +41,7 @@ pub(crate) fn asked(keys: &PeerKeys, form: Form, seed: u8) -> (Hello, Answer) {
 
 /// A collector's and a station's end of a session.
 pub(crate) fn session(keys: &PeerKeys, form: Form, seed: u8) -> (Link, Link) {
-    let (hello, answer) = asked(keys, form, seed);
+    let (mut hello, mut answer) = asked(keys, form, seed);
     let mut collector = hello.finish(answer.frame()).unwrap();
     let station = answer.confirm(&seal(&mut collector, b"")).unwrap();
     (collector, station)

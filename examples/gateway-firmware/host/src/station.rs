@@ -129,7 +129,7 @@ impl Station {
                 socket.write_all(answer.frame())?;
                 State::Answered(Box::new(answer))
             }
-            State::Answered(answer) => {
+            State::Answered(mut answer) => {
                 // The question may have been asked twice before the answer came.
                 if HelloRequest::read(frame).is_ok() {
                     return Ok(End::Broken);

@@ -110,7 +110,7 @@ impl Uplink {
     fn take(&mut self, now_us: u64, message: &mut [u8; MAX_PAYLOAD_LEN]) -> Arrived {
         let Ok(Some(frame)) = self.deframer.frame() else { return Arrived::Nothing };
         let arrived = match &mut self.state {
-            State::Asking { hello, .. } => match hello.as_ref().map(|hello| hello.finish(frame)) {
+            State::Asking { hello, .. } => match hello.as_mut().map(|hello| hello.finish(frame)) {
                 Some(Ok(mut link)) => {
                     // The confirmation.
                     if let Ok(first) = link.seal(&[], &mut self.frame) {

@@ -80,7 +80,7 @@ impl<'a> Up<'a> {
             }
             Self::Heartbeat { serial } => frame::encode(Command::Heartbeat, &[serial_bytes(serial)], buf),
             Self::TimeAsked { serial } => frame::encode(Command::Time, &[serial_bytes(serial)], buf),
-            Self::Upload(upload) => frame::encode(Command::Upload, &upload.parts(), buf),
+            Self::Upload(upload) => frame::encode(Command::Upload, &upload.checked()?.parts(), buf),
             Self::Acknowledged(serial) => frame::encode(Command::Transparent, &[serial.as_bytes()], buf),
             Self::Reply { serial, frame } => {
                 let (_, pdu) = rtu::open(frame)?;

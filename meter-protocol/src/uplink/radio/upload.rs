@@ -99,15 +99,24 @@ impl<'a> Upload<'a> {
         Ok(Realtime::parse(layout, data)?)
     }
 
+    /// Looked at anew: the fields are open, and whoever changed them may have put in any bytes.
+    pub(super) fn checked(&self) -> Result<Self, RadioError> {
+        Self::new(self.serial, self.address, self.reply())
+    }
+
     /// The parts of the body, in order.
     pub(super) fn parts(&self) -> [&[u8]; 7] {
         let serial = self.serial.as_ref().map_or(&[][..], |serial| serial.as_bytes());
-        let reply = match self.content {
+        [serial, &OPEN, self.address.as_bytes(), &OPEN_REPLY, self.reply(), &CLOSE_REPLY, &CLOSE]
+    }
+
+    /// What stands between the inner brackets.
+    const fn reply(&self) -> &'a [u8] {
+        match self.content {
             UploadContent::Registers { frame, .. } => frame,
             UploadContent::ReadFailed => READ_FAILED,
             UploadContent::Empty => &[],
-        };
-        [serial, &OPEN, self.address.as_bytes(), &OPEN_REPLY, reply, &CLOSE_REPLY, &CLOSE]
+        }
     }
 }
 
