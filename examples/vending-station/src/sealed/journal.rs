@@ -11,7 +11,9 @@ use std::{
 
 /// Commands that are remembered after their result was acknowledged.
 pub const KEPT: usize = 4096;
-/// The file is written anew when it is longer than this.
+/// Commands without a result that the station has. No other is begun then.
+pub const OPEN_MAX: usize = 1024;
+/// The file is written anew when it is longer than this, and than twice what was left the last time.
 const REWRITE_BYTES: u64 = 4 << 20;
 /// The longest file that is read.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -31,6 +33,12 @@ pub enum JournalError {
     /// Another process has it.
     #[error("{} is in use by another process", path.display())]
     InUse {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Longer than a journal gets. Read in part it would forget commands.
+    #[error("{} has more than {FILE_BYTES_MAX} bytes", path.display())]
+    TooLong {
         /// Its path.
         path: PathBuf,
     },
@@ -67,6 +75,8 @@ pub struct Journal {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// Length at which it is written anew.
+    rewrite_at: u64,
     starts: u32,
     entries: BTreeMap<MessageId, Entry>,
     /// In the order in which they were begun.
@@ -78,7 +88,7 @@ impl Journal {
     /// Opens or creates the file, and counts this start.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] for a line that was not torn by a crash.
+    /// [`JournalError::Damaged`] for a line that was not torn by a crash, [`JournalError::TooLong`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |error| JournalError::File { path: path.into(), error };
         let lock_path = beside(path, ".lock");
@@ -91,14 +101,18 @@ impl Journal {
         let mut text = String::new();
         match File::open(path) {
             Ok(file) => {
-                file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+                file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+                if u64::try_from(text.len()).unwrap_or(u64::MAX) > FILE_BYTES_MAX {
+                    return Err(JournalError::TooLong { path: path.into() });
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
         let (entries, order) = (BTreeMap::new(), VecDeque::new());
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-        let mut journal = Self { path: path.into(), file, bytes: 0, starts: 0, entries, order, _lock: lock };
+        let mut journal =
+            Self { path: path.into(), file, bytes: 0, rewrite_at: 0, starts: 0, entries, order, _lock: lock };
         journal.read(&text)?;
         journal.starts = journal.starts.saturating_add(1);
         journal.rewrite()?;
@@ -113,6 +127,12 @@ impl Journal {
     /// What is known of a command.
     pub fn entry(&self, id: MessageId) -> Option<&Entry> {
         self.entries.get(&id)
+    }
+
+    /// Whether as many commands are open as there may be: a station that takes no results gets nothing done.
+    pub fn is_full(&self) -> bool {
+        let open = |entry: &&Entry| !matches!(entry, Entry::Ended { acknowledged: true, .. });
+        self.entries.values().filter(open).count() >= OPEN_MAX
     }
 
     /// Commands without a result.
@@ -167,7 +187,7 @@ impl Journal {
         self.bytes = self.bytes.saturating_add(line.len().try_into().unwrap_or(u64::MAX));
         self.file.write_all(line.as_bytes()).map_err(|error| self.failed(error))?;
         while self.order.len() > KEPT && self.forget_oldest() {}
-        if self.bytes > REWRITE_BYTES { self.rewrite() } else { Ok(()) }
+        if self.bytes > self.rewrite_at { self.rewrite() } else { Ok(()) }
     }
 
     /// Forgets the oldest command whose result the station has.
@@ -258,6 +278,7 @@ impl Journal {
         };
         self.file = written().map_err(|error| self.failed(error))?;
         self.bytes = text.len().try_into().unwrap_or(u64::MAX);
+        self.rewrite_at = self.bytes.saturating_mul(2).max(REWRITE_BYTES);
         Ok(())
     }
 }
@@ -345,5 +366,51 @@ mod tests {
         assert_eq!(journal.begun().len(), 1);
         assert!(journal.entry(number(1)).is_none() && journal.entry(number(2 * kept)).is_some());
         assert_eq!(journal.order.len(), KEPT);
+    }
+
+    /// A station that takes no results must not make a file that is read only in part: what stands behind would be forgotten,
+    /// and could be begun a second time.
+    #[test]
+    fn a_file_that_is_too_long_is_refused_and_not_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.journal");
+        let line = format!("ended {} {}\n", id(1), "00".repeat(600));
+        let lines = usize::try_from(FILE_BYTES_MAX).unwrap() / line.len() + 1;
+        std::fs::write(&path, line.repeat(lines) + &format!("begun {} 0 8 202611000002\n", id(2))).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::TooLong { .. })));
+    }
+
+    #[test]
+    fn results_that_nobody_takes_fill_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.journal");
+        let number = |index: usize| MessageId(u128::try_from(index).unwrap().to_be_bytes());
+        std::fs::write(&path, (1..OPEN_MAX).map(|index| format!("ended {} 00\n", number(index))).collect::<String>())
+            .unwrap();
+        let mut journal = Journal::open(&path).unwrap();
+        assert!(!journal.is_full());
+        journal.begin(number(OPEN_MAX), "0 7 202611000001").unwrap();
+        assert!(journal.is_full());
+        journal.acknowledge(number(1)).unwrap();
+        assert!(!journal.is_full());
+    }
+
+    #[test]
+    fn a_full_journal_is_not_written_anew_for_each_acknowledgement() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.journal");
+        let number = |index: usize| MessageId(u128::try_from(index).unwrap().to_be_bytes());
+        let ended = |index| format!("ended {} {}\nacknowledged {}\n", number(index), "00".repeat(575), number(index));
+        std::fs::write(&path, (1..=KEPT).map(ended).collect::<String>()).unwrap();
+        let mut journal = Journal::open(&path).unwrap();
+        // A second name keeps the number of the file from being given out again.
+        std::fs::hard_link(&path, folder.path().join("first")).unwrap();
+        let inode = std::fs::metadata(&path).unwrap().ino();
+        for index in KEPT + 1..KEPT + 4 {
+            journal.end(number(index), &[0; 575]).unwrap();
+            journal.acknowledge(number(index)).unwrap();
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().ino(), inode, "written anew");
     }
 }

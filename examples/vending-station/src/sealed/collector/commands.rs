@@ -76,6 +76,9 @@ impl Collector {
             return self.refuse(id, command.meter, RefusalReason::Busy);
         };
         let journaled = !matches!(command.order, Wish::Read { .. });
+        if journaled && self.journal.is_full() {
+            return self.refuse(id, command.meter, RefusalReason::Busy);
+        }
         if journaled {
             // On disk before the first byte.
             let MeterRef { line, unit, number } = command.meter;

@@ -47,6 +47,8 @@ use tokio::{net::TcpStream, sync::mpsc, task::JoinSet, time::timeout};
 const SOFTWARE: &str = concat!("vending-station ", env!("CARGO_PKG_VERSION"));
 /// How long the station may take to accept a connection.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
+/// Answers that may wait for the connection. With more of them nothing is taken from it.
+const OUTBOX_MAX: usize = 64;
 /// A connection that failed is tried again after this.
 const DIAL_AGAIN: Duration = Duration::from_millis(500);
 
@@ -188,6 +190,7 @@ impl Collector {
         self.dial(&mut dialing, Duration::ZERO);
         loop {
             let sender = conn.as_ref().map(|conn| conn.outgoing.clone());
+            let listens = self.outbox.len() < OUTBOX_MAX;
             let unsent = self.greeting.is_some() || !self.outbox.is_empty() || self.spool.has_unsent();
             tokio::select! {
                 Some(report) = self.reports.recv() => self.report(report)?,
@@ -203,7 +206,7 @@ impl Collector {
                     }
                     Err(_) => self.dial(&mut dialing, DIAL_AGAIN),
                 },
-                payload = pump::next(&mut conn) => match payload {
+                payload = pump::next(&mut conn), if listens => match payload {
                     Some(payload) => self.take(&payload)?,
                     None => {
                         conn = None;
