@@ -1,6 +1,7 @@
 //! Runs of registers, to read and to write, within the limits of their functions.
 
 use super::{MAX_WRITE_REGISTERS, RequestError};
+use core::fmt;
 
 /// A run of registers to read: at least one, at most 125, not past FFFFH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,9 @@ impl Span {
 }
 
 /// Registers to write: at least one, at most 123, not past FFFFH, no factory range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// `Debug` tells where they stand and not what they hold: that may be a password.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RegisterWrite<'a> {
     pub(super) span: Span,
     pub(super) data: &'a [u8],
@@ -53,6 +56,12 @@ impl<'a> RegisterWrite<'a> {
     #[must_use]
     pub const fn data(&self) -> &'a [u8] {
         self.data
+    }
+}
+
+impl fmt::Debug for RegisterWrite<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisterWrite").field("span", &self.span).finish_non_exhaustive()
     }
 }
 
