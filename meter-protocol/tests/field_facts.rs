@@ -106,7 +106,7 @@ fn read(field: &FieldInfo, fact: &Fact) -> String {
         .flat_map(|address| contents(address, fact.kind).to_be_bytes())
         .collect();
     let registers = Registers::holding(first, &data).unwrap();
-    match field.value(&registers) {
+    match field.reveal(&registers) {
         // The constant keeps its scale apart from the steps, so both are compared.
         Ok(Value::Number(number)) => format!("{} steps of 10^{}", number.mantissa(), number.exponent()),
         Ok(Value::Bits(bits)) => format!("flags {bits:04X}"),

@@ -1,5 +1,4 @@
-//! Time control, serial number, ports and wireless settings: frames of the reference, and the virtual meter as the
-//! other side.
+//! Time control, serial number and ports: frames of the reference, and the virtual meter as the other side.
 #![cfg(feature = "virtual-meter")]
 #![allow(clippy::disallowed_methods, reason = "tests may panic")]
 
@@ -130,34 +129,4 @@ fn the_serial_number_is_read_and_written() {
     assert!(SerialNumber::new("").is_err() && SerialNumber::new("a b").is_err() && SerialNumber::new("é").is_err());
     let odd = Registers::holding(0x03A0, &[7; 14]).unwrap();
     assert!(matches!(SerialNumber::from_registers(&odd), Err(BlockError::Range { value: 7, .. })));
-}
-
-#[cfg(feature = "wireless")]
-#[test]
-fn credentials_are_read_and_never_shown() {
-    let mut bytes = vec![0; 246];
-    bytes[..2].clone_from_slice(&[1, 2]);
-    bytes[2..8].clone_from_slice(b"mqtt.e");
-    bytes[42..44].clone_from_slice(&1883_u16.to_be_bytes());
-    bytes[46..51].clone_from_slice(b"alice");
-    bytes[86..92].clone_from_slice(b"hunter");
-    let registers = Registers::holding(0x1950, &bytes).unwrap();
-    let cloud = CloudSettings::from_registers(&registers).unwrap();
-    assert_eq!((cloud.protocol, cloud.platform, cloud.port), (1, 2, 1883));
-    assert_eq!(cloud.domain.as_str(), Some("mqtt.e"));
-    assert_eq!((cloud.user.reveal(), cloud.password.reveal()), (&b"alice"[..], &b"hunter"[..]));
-    let shown = format!("{cloud:?}");
-    assert!(shown.contains("mqtt.e") && !shown.contains("alice") && !shown.contains("hunter"), "{shown}");
-    let short = Registers::holding(0x1950, &bytes[..100]).unwrap();
-    let error = CloudSettings::from_registers(&short).unwrap_err();
-    assert_eq!(error.to_string(), "cloud settings: 50 registers from 1950H do not hold it");
-
-    let mut bytes = vec![0; 104];
-    bytes[3] = 30;
-    bytes[4..8].clone_from_slice(b"0001");
-    bytes[20..26].clone_from_slice(&[192, 0, 2, 1, 0x1F, 0x90]);
-    bytes[28..32].clone_from_slice(b"host");
-    let radio = RadioSettings::from_registers(&Registers::holding(0x1300, &bytes).unwrap()).unwrap();
-    assert_eq!((radio.upload_interval_min, radio.server_ip, radio.server_port), (30, [192, 0, 2, 1], 8080));
-    assert_eq!((radio.serial.as_str(), radio.server_domain.as_str()), (Some("0001"), Some("host")));
 }

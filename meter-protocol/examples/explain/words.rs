@@ -1,21 +1,13 @@
 //! Registers and vendor frames in words.
 
 use meter_protocol::acrel::fields::{
-    clock_eight_rate, clock_four_rate, eight_rate, low_block, prepay, realtime, settings, wireless,
+    clock_eight_rate, clock_four_rate, eight_rate, hidden_among, low_block, prepay, realtime, settings, wireless,
 };
 use meter_protocol::acrel::{FirmwareVersion, StatusWord1};
 use meter_protocol::map::{FieldInfo, Number, Unit, Value};
 use meter_protocol::wire::request::RegisterWrite;
 use meter_protocol::wire::{Registers, Reply};
 
-/// Registers whose contents are never shown, and why.
-const SECRETS: [(u16, u16, &str); 5] = [
-    (0x000A, 0x000A, "the code"),
-    (0x1338, 0x1346, "the access point"),
-    (0x1700, 0x172B, "the radio's identity"),
-    (0x1910, 0x1942, "the WiFi settings"),
-    (0x1967, 0x19CA, "the cloud credentials"),
-];
 /// Registers of the realtime block of 8-rate firmware.
 const EIGHT_RATE_REGISTERS: usize = 72;
 
@@ -23,14 +15,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
 }
 
-fn secret(first: u16, last: u16) -> Option<&'static str> {
-    SECRETS.iter().find(|(from, to, _)| first <= *to && last >= *from).map(|(.., name)| *name)
-}
-
 /// One register as it is written.
 pub(crate) fn word(address: u16, value: u16) -> String {
-    match secret(address, address) {
-        Some(name) => format!("a value that is not shown ({name})"),
+    match hidden_among(address, 1) {
+        Some(field) => format!("a value that is not shown ({})", field.name),
         None => value.to_string(),
     }
 }
@@ -38,7 +26,8 @@ pub(crate) fn word(address: u16, value: u16) -> String {
 /// The known fields of the registers, and how many there are in all.
 pub(crate) fn registers(registers: &Registers<'_>) -> String {
     let (first, count) = (registers.address(), registers.count());
-    let last = first.saturating_add(u16::try_from(count).unwrap_or(u16::MAX).saturating_sub(1));
+    let length = u16::try_from(count).unwrap_or(u16::MAX);
+    let last = first.saturating_add(length.saturating_sub(1));
     let (clock, more): (&[FieldInfo], &[FieldInfo]) = match count {
         EIGHT_RATE_REGISTERS => (clock_eight_rate::ALL, eight_rate::ALL),
         _ => (clock_four_rate::ALL, &[]),
@@ -46,21 +35,19 @@ pub(crate) fn registers(registers: &Registers<'_>) -> String {
     let tables = [low_block::ALL, realtime::ALL, clock, more, settings::ALL, prepay::ALL, wireless::ALL];
     let mut known = Vec::new();
     for field in tables.into_iter().flatten() {
-        if secret(field.address, field.last()).is_some() {
-            continue;
-        }
         // Fields that were not read are not worth a word; what can't be read as its kind is.
         if field.address < first || field.last() > last {
             continue;
         }
         match field.value(registers) {
+            Ok(Value::Hidden) => {}
             Ok(value) => known.push(field_words(field, &value)),
             Err(error) => known.push(error.to_string()),
         }
     }
     let mut words = format!("{count} registers from {first:04X}H");
-    if let Some(name) = secret(first, last) {
-        words += &format!(", of which {name} are not shown");
+    if let Some(field) = hidden_among(first, length) {
+        words += &format!(", of which {} is not shown", field.name);
     } else if known.is_empty() {
         words += &format!(": {}", hex(registers.bytes()));
     }
@@ -105,8 +92,8 @@ fn status(word: StatusWord1) -> String {
 /// What function 10H writes.
 pub(crate) fn write(address: u16, data: &[u8]) -> String {
     let registers = u16::try_from(data.len() / 2).unwrap_or(u16::MAX);
-    if let Some(name) = secret(address, address.saturating_add(registers.saturating_sub(1))) {
-        return format!("contents not shown ({name})");
+    if let Some(field) = hidden_among(address, registers) {
+        return format!("contents not shown ({})", field.name);
     }
     match (address, data) {
         (0x0057, [0, 0, 0, _]) => "back to prepaid".to_owned(),

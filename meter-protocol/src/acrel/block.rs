@@ -51,4 +51,11 @@ macro_rules! blocks {
 }
 blocks!(PrepayBlock, ForceState, MeterNumber, SerialNumber);
 #[cfg(feature = "wireless")]
-blocks!(super::RadioSettings, super::AccessPoint, super::RadioStatus, super::CloudSettings);
+blocks!(
+    super::AccessPoint,
+    super::CloudSettings,
+    super::RadioSettings,
+    super::RadioStatus,
+    super::TimeZone,
+    super::WifiSettings
+);

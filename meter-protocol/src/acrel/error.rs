@@ -79,6 +79,22 @@ pub enum BuildError {
         /// Which block.
         block: &'static str,
     },
+    /// Characters that the meter's text can't hold. They are not shown: they may be a secret.
+    #[error("{field} has a character that is no printable ASCII")]
+    NotText {
+        /// Which field.
+        field: &'static str,
+    },
+    /// A frame whose byte count would not be the number of its bytes.
+    #[error("{block}: this meter takes {sent} bytes in a frame that announces {announced}, which is not built")]
+    ByteCount {
+        /// Which frame.
+        block: &'static str,
+        /// Bytes that it would announce.
+        announced: u8,
+        /// Bytes that it would hold.
+        sent: u8,
+    },
     /// More entries than the table holds.
     #[error("{block}: {count} entries, it holds {max}")]
     TooMany {

@@ -3,8 +3,8 @@
 //! As with [`super::PriceEvidence`]: look before writing, report what contradicts the profile, and write nothing.
 
 use super::{
-    BenchTest, Contradiction, DateEntry, DateTable, DateTableOrder, EnablePolarity, EnergySide, LoadControlBlock,
-    PrepayBlock, RatioOrder, Realtime, StatusWord2, TimeControlBlock, TotalMeaning,
+    BenchTest, Contradiction, DateEntry, DateTable, DateTableOrder, EnablePolarity, EnergySide, Line, LineForceSense,
+    LoadControlBlock, PrepayBlock, RatioOrder, Realtime, StatusWord1, StatusWord2, TimeControlBlock, TotalMeaning,
 };
 
 /// An open point with two answers.
@@ -36,6 +36,7 @@ open_points! {
     EnablePolarity, OneIsOn, OneIsOff, "polarity of enable flags", EnablePolarity;
     RatioOrder, PtFirst, CtFirst, "order of the ratio registers", RatioOrder;
     TotalMeaning, Purchased, Energy, "meaning of the total", UnlabelledRegisters;
+    LineForceSense, OneIsOn, OneIsOff, "sense of the force frame of single lines", ForcePerLine;
     EnergySide, Primary, Secondary, "whether energies contain CT and PT", EnergySide;
 }
 
@@ -131,6 +132,16 @@ impl Fits<TotalMeaning> {
             // A little may flow between the two reads of a look.
             TotalMeaning::Energy => risen.abs_diff(used) <= 1,
         })
+    }
+}
+
+impl Fits<LineForceSense> {
+    /// From status word 1 after `line` was forced on the bench with mode 1 and this state. A line that is not forced
+    /// fits neither: the frame did nothing.
+    #[must_use]
+    pub fn of_line_force(state: bool, line: Line, status: StatusWord1) -> Self {
+        let on = status.forced_closed(line);
+        Self::by(|answer| status.forced() && (on == state) == (answer == LineForceSense::OneIsOn))
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Reading: [`Realtime`] (nearly everything in one read), [`PrepayBlock`], [`ForceState`], [`DayTable`],
 //! [`DateTable`], [`LoadControlBlock`], [`TimeControlBlock`], [`PortSettings`], [`MeterNumber`], [`SerialNumber`],
-//! [`FirmwareVersion`], and with the feature `wireless` `RadioSettings`, `AccessPoint`, `RadioStatus` and `CloudSettings`, whose
-//! credentials are hidden.
+//! [`FirmwareVersion`], and with the feature `wireless` `RadioSettings`, `AccessPoint`, `CloudSettings`, `TimeZone`,
+//! `RadioStatus` and `WifiSettings`, whose credentials and identities are hidden.
 //!
 //! Writing: [`Purchase`] (a sale), [`Settings`] (alarms, prices, overdraft: can't touch money), [`MoneyOverwrite`]
 //! (remaining amount and count: can touch nothing else), [`ForceMode`], the tables, [`Clock`], [`LoadControl`],
-//! [`TripCounters`], [`TimeControl`], [`SerialNumber`]. Another unit number or speed is given by [`Relocation`], which
+//! [`TripCounters`], [`TimeControl`], [`LineForce`], [`SerialNumber`], and `WirelessChange`. Another unit number or speed
+//! is given by [`Relocation`], which
 //! finds the meter again.
 //!
 //! Judging by what the meter shows afterwards: [`Purchase::verdict`], [`Settings::shown_by`],
@@ -41,6 +42,7 @@ mod evidence;
 pub mod fields;
 mod fits;
 mod force;
+mod line_force;
 mod load_control;
 mod meter_number;
 mod model;
@@ -71,6 +73,7 @@ pub use error::{BlockError, BuildError};
 pub use evidence::{Contradiction, PriceEvidence, RateEvidence};
 pub use fits::{Fits, OpenPoint};
 pub use force::{ForceMode, ForceState};
+pub use line_force::{LineForce, LineForceFrame};
 pub use load_control::{LineLoadControl, LoadControl, LoadControlBlock, PowerLimit, TripCounters};
 pub use meter_number::{MeterNumber, MeterNumberError};
 pub use model::{Confirmed, LinkId, Model};
@@ -78,8 +81,8 @@ pub use money::MoneyOverwrite;
 pub use port::{Baud, Port, PortSettings};
 pub use prepay::{PrepayBlock, Prices};
 pub use profile::{
-    BenchTest, DateTableOrder, EnablePolarity, EnergySide, EqualCountRule, PriceDecimals, Profile, RateCodes,
-    RatioOrder, TotalMeaning, Unsettled,
+    BenchTest, DateTableOrder, EnablePolarity, EnergySide, EqualCountRule, LineForceLength, LineForceSense,
+    PriceDecimals, Profile, RateCodes, RatioOrder, TotalMeaning, Unsettled, WirelessWrites,
 };
 pub use purchase::Purchase;
 pub use realtime::{Demand, EnergyRegisters, Realtime, RealtimeLayout};
@@ -92,5 +95,6 @@ pub use verdict::{NotShown, PurseReading, SaleContradiction, SaleVerdict};
 pub use version::FirmwareVersion;
 #[cfg(feature = "wireless")]
 pub use wireless::{
-    AccessPoint, AccessPointWrite, CloudSettings, CloudWrite, RadioSettings, RadioStatus, RadioWrite, Secret, WireText,
+    AccessPoint, CloudSettings, CloudSites, RadioSettings, RadioStatus, Secret, TimeZone, WifiSettings, WireText,
+    WirelessChange,
 };

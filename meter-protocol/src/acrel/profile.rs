@@ -41,10 +41,12 @@ pub enum BenchTest {
     LowBlock = 15,
     /// Whether energies are primary or secondary values when CT or PT ratios are not 1.
     EnergySide = 16,
+    /// Whether wireless settings are written as whole blocks or part by part.
+    WirelessWrites = 17,
 }
 
 impl BenchTest {
-    /// The number in the bench checklist, 1 to 16.
+    /// The number in the bench checklist, 1 to 17.
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8
@@ -70,6 +72,7 @@ impl BenchTest {
             Self::ForcePersistence => "force, cut the power, read 0057H",
             Self::LowBlock => "read 000AH to 0010H on a three-phase meter",
             Self::EnergySide => "compare 0215H with the display on a CT meter",
+            Self::WirelessWrites => "write 1300H back as it was read, whole and in parts, and read it again",
         }
     }
 }
@@ -208,6 +211,39 @@ pub enum TotalMeaning {
     Energy,
 }
 
+/// What state 1 in the force frame of single lines means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum LineForceSense {
+    /// Supply on, as the status bits would have it.
+    OneIsOn,
+    /// Supply off, as in 0058H.
+    OneIsOff,
+}
+
+/// Data bytes of the force frame of single lines, which always announces 10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum LineForceLength {
+    /// Ten, as announced.
+    Ten,
+    /// Eleven, as the vendor's tool sends. Such a frame contradicts itself: this crate does not build it.
+    Eleven,
+}
+
+/// How the meter takes writes of its wireless settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum WirelessWrites {
+    /// Whole blocks of up to 123 registers, as they are read.
+    WholeBlock,
+    /// Each part of a block by itself.
+    PartByPart,
+}
+
 /// Which value of an enable flag means on when it is read. For writing 1 is always on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
@@ -255,6 +291,12 @@ pub struct Profile {
     pub enable_polarity: Option<EnablePolarity>,
     /// Polarity of the enable word of time control as read.
     pub time_polarity: Option<EnablePolarity>,
+    /// Meaning of state 1 in the force frame of single lines. Needed to send it.
+    pub line_force_sense: Option<LineForceSense>,
+    /// Length of the force frame of single lines. Needed to send it.
+    pub line_force_length: Option<LineForceLength>,
+    /// How wireless settings are written. Needed to write them.
+    pub wireless_writes: Option<WirelessWrites>,
     /// Longest time until a reply starts, in microseconds. Default 3 s: the vendor's tool waits as long.
     pub longest_response_us: u32,
     /// Longest time that a frame can live between the master and the meter (gateways, radio), in microseconds.
@@ -278,6 +320,9 @@ impl Profile {
             total_meaning: None,
             enable_polarity: None,
             time_polarity: None,
+            line_force_sense: None,
+            line_force_length: None,
+            wireless_writes: None,
             longest_response_us: 3_000_000,
             frame_life_us: 60_000_000,
             max_read_registers: 123,

@@ -29,7 +29,8 @@ pub fn write_markdown(out: &mut dyn fmt::Write, fields: &[FieldInfo]) -> fmt::Re
             Access::ReadWrite => "RW",
             Access::Guarded => "R, guarded W",
         };
-        write!(out, " | {} | {access} | ", field.unit)?;
+        let hidden = if field.hidden { ", hidden" } else { "" };
+        write!(out, " | {} | {access}{hidden} | ", field.unit)?;
         if let Some(group) = field.group {
             write!(out, "{}", group.0)?;
         }

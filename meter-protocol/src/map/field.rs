@@ -2,6 +2,7 @@
 
 use super::kind::{Digits, Kind, Raw, Text, WordOrder};
 use super::number::Number;
+use super::unit::Unit;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -27,55 +28,6 @@ pub enum Access {
     ReadWrite,
     /// The meter takes writes here, but a wrong one costs money or supply: there is a typed block for it, or none.
     Guarded,
-}
-
-/// The physical unit of a scaled value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Unit {
-    /// A count, a code, a ratio.
-    None,
-    /// V
-    Volt,
-    /// A
-    Ampere,
-    /// kW
-    Kilowatt,
-    /// kvar
-    Kilovar,
-    /// kVA
-    KilovoltAmpere,
-    /// kWh
-    KilowattHour,
-    /// The unit of the meter's account: currency, or kWh on meters that count energy.
-    Account,
-    /// Account units per kWh.
-    AccountPerKilowattHour,
-    /// ms
-    Millisecond,
-    /// s
-    Second,
-    /// min
-    Minute,
-}
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "",
-            Self::Volt => "V",
-            Self::Ampere => "A",
-            Self::Kilowatt => "kW",
-            Self::Kilovar => "kvar",
-            Self::KilovoltAmpere => "kVA",
-            Self::KilowattHour => "kWh",
-            Self::Account => "account unit",
-            Self::AccountPerKilowattHour => "account unit/kWh",
-            Self::Millisecond => "ms",
-            Self::Second => "s",
-            Self::Minute => "min",
-        })
-    }
 }
 
 /// How sure a fact is.
@@ -143,6 +95,8 @@ pub struct FieldInfo {
     pub source: &'static str,
     /// How sure that is.
     pub confidence: Confidence,
+    /// Whether it holds a secret or an identity, so that [`FieldInfo::value`] does not give it away.
+    pub hidden: bool,
 }
 
 impl FieldInfo {
@@ -157,6 +111,14 @@ impl FieldInfo {
     pub const fn last(&self) -> u16 {
         // A field that would pass FFFFH ends there; it can be declared, not read.
         self.address.saturating_add(self.registers().saturating_sub(1))
+    }
+
+    /// Whether any of `count` registers from `address` belongs to the field. `table` is where they are addressed.
+    #[must_use]
+    pub fn touches(&self, table: Table, address: u16, count: u16) -> bool {
+        // A run that would pass FFFFH ends there.
+        let last = address.saturating_add(count.saturating_sub(1));
+        self.table == table && count > 0 && self.address <= last && address <= self.last()
     }
 
     /// Whether two fields of one map claim the same bit. Windows of function 20H are commands, told apart by their
@@ -201,6 +163,7 @@ impl<T> Field<T> {
             group: None,
             source: "",
             confidence: Confidence::Unstated,
+            hidden: false,
         };
         Self { info, value: PhantomData }
     }
@@ -244,6 +207,24 @@ impl<T> Field<T> {
     #[must_use]
     pub const fn access(mut self, access: Access) -> Self {
         self.info.access = access;
+        self
+    }
+
+    /// It holds a secret or an identity: [`FieldInfo::value`] says [`Value::Hidden`](super::Value::Hidden), and what
+    /// lists fields in words leaves it out. The calls of the typed field still give it to a caller who names it.
+    ///
+    /// ```
+    /// use meter_protocol::map::{Field, Value};
+    /// use meter_protocol::wire::Registers;
+    /// const PIN: Field<u16> = Field::u16("pin", 0x0100).hidden();
+    /// let registers = Registers::holding(0x0100, &[0x04, 0xD2])?;
+    /// assert_eq!(PIN.info().value(&registers)?, Value::Hidden);
+    /// assert_eq!(PIN.value(&registers)?, 1234);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn hidden(mut self) -> Self {
+        self.info.hidden = true;
         self
     }
 

@@ -27,10 +27,12 @@ mod describe;
 mod field;
 mod kind;
 mod number;
+mod unit;
 mod value;
 
 pub use describe::write_markdown;
-pub use field::{Access, Confidence, Field, FieldInfo, Group, Table, Unit};
+pub use field::{Access, Confidence, Field, FieldInfo, Group, Table};
 pub use kind::{Digits, Kind, Raw, Text, WordOrder};
 pub use number::{Number, NumberError};
+pub use unit::Unit;
 pub use value::{FieldError, Integer, Value};

@@ -70,6 +70,12 @@ pub enum FieldError {
         /// Bytes there.
         available: usize,
     },
+    /// A hidden field that does not hold what its kind asks for; what it holds is not said.
+    #[error("{name} is hidden and does not hold what it should")]
+    Hidden {
+        /// Name of the field.
+        name: &'static str,
+    },
     /// The write can't be built.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -89,6 +95,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Bytes.
     Raw(&'a [u8]),
+    /// A secret or an identity, which is not given away: see [`FieldInfo::hidden`].
+    Hidden,
 }
 
 /// Integers that fields can hold.
@@ -163,11 +171,22 @@ impl FieldInfo {
         })
     }
 
-    /// The value in the registers of a reply.
+    /// The value in the registers of a reply; [`Value::Hidden`] for a field that is [hidden](FieldInfo::hidden).
     ///
     /// # Errors
     /// [`FieldError::NotRead`], and what can be wrong with digits, text and singles.
     pub fn value<'a>(&self, registers: &Registers<'a>) -> Result<Value<'a>, FieldError> {
+        if self.hidden {
+            return self.bytes(registers).map(|_| Value::Hidden);
+        }
+        self.reveal(registers)
+    }
+
+    /// The value in the registers of a reply, whether it is hidden or not. Never log it.
+    ///
+    /// # Errors
+    /// As [`FieldInfo::value`]; [`FieldError::Hidden`] instead of an error that would tell what a hidden field holds.
+    pub fn reveal<'a>(&self, registers: &Registers<'a>) -> Result<Value<'a>, FieldError> {
         let name = self.name;
         let bytes = self.bytes(registers)?;
         if let Some(raw) = self.raw_integer(bytes) {
@@ -179,7 +198,7 @@ impl FieldInfo {
         }
         match self.kind {
             Kind::F32(order) => single(name, order, bytes).map(Value::Number),
-            Kind::Bcd { .. } => digits(name, bytes).map(Value::Digits),
+            Kind::Bcd { .. } => digits(self, bytes).map(Value::Digits),
             Kind::Ascii { .. } => text(name, bytes).map(Value::Text),
             _ => Ok(Value::Raw(bytes)),
         }
@@ -262,7 +281,7 @@ impl Field<Digits> {
     /// [`FieldError::NotRead`], [`FieldError::Digit`].
     pub fn value(&self, registers: &Registers<'_>) -> Result<u64, FieldError> {
         let info = self.info();
-        digits(info.name, info.bytes(registers)?)
+        digits(&info, info.bytes(registers)?)
     }
 }
 
@@ -295,11 +314,13 @@ fn single(name: &'static str, order: WordOrder, bytes: &[u8]) -> Result<Number, 
     Number::from_f32_bits(bits).map_err(|error| FieldError::Number { name, error })
 }
 
-fn digits(name: &'static str, bytes: &[u8]) -> Result<u64, FieldError> {
+fn digits(field: &FieldInfo, bytes: &[u8]) -> Result<u64, FieldError> {
+    let name = field.name;
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
     halves.take(16).try_fold(0_u64, |number, digit| {
         if digit > 9 {
-            return Err(FieldError::Digit { name, value: digit });
+            let told = FieldError::Digit { name, value: digit };
+            return Err(if field.hidden { FieldError::Hidden { name } } else { told });
         }
         // Sixteen digits stay below 2^64.
         Ok(number.saturating_mul(10).saturating_add(digit.into()))

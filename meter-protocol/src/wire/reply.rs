@@ -4,6 +4,7 @@ use super::cursor::Cursor;
 use super::exception::parse_exception;
 use super::request::{Expectation, IdQuery, ReplyLen, byte, parse_pair};
 use super::{EXCEPTION_BIT, EncodeError, FrameError, READ_HOLDING, READ_INPUT, REPORT_ID, ReplyError, VENDOR_WRITE};
+use core::fmt;
 
 pub use super::exception::{Exception, ExceptionCode};
 
@@ -38,11 +39,22 @@ pub enum Reply<'a> {
 }
 
 /// Contents of registers, with the address and function they were read by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// `Debug` tells where they stand and not what they hold: that may be a password.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Registers<'a> {
     function: u8,
     address: u16,
     bytes: &'a [u8],
+}
+
+impl fmt::Debug for Registers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, address, .. } = self;
+        let mut told = f.debug_struct("Registers");
+        told.field("function", function).field("address", address).field("count", &self.count());
+        told.finish_non_exhaustive()
+    }
 }
 
 impl<'a> Registers<'a> {

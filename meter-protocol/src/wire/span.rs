@@ -30,18 +30,13 @@ impl Span {
     }
 }
 
-/// Registers to write: at least one, at most 123, not past FFFFH, no factory range. `Debug` tells where and how many, and
-/// not what: it may be a password.
+/// Registers to write: at least one, at most 123, not past FFFFH, no factory range.
+///
+/// `Debug` tells where they stand and not what they hold: that may be a password.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RegisterWrite<'a> {
     pub(super) span: Span,
     pub(super) data: &'a [u8],
-}
-
-impl fmt::Debug for RegisterWrite<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegisterWrite").field("span", &self.span).finish_non_exhaustive()
-    }
 }
 
 impl<'a> RegisterWrite<'a> {
@@ -61,6 +56,12 @@ impl<'a> RegisterWrite<'a> {
     #[must_use]
     pub const fn data(&self) -> &'a [u8] {
         self.data
+    }
+}
+
+impl fmt::Debug for RegisterWrite<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisterWrite").field("span", &self.span).finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ const fn manual(field: Field<u16>) -> Field<u16> {
 }
 
 fields! {
-    CODE "Code 0 to 9999, probably the menu password": u16 = manual(word("code", 0x000A)).access(Guarded);
+    CODE "Code 0 to 9999, probably the menu password": u16 = manual(word("code", 0x000A)).access(Guarded).hidden();
     VOLTAGE "Voltage": u16 = manual(word("low_voltage", 0x000B)).scale(-1).unit(Unit::Volt);
     CURRENT "Current": u16 = manual(word("low_current", 0x000C)).scale(-2).unit(Unit::Ampere);
     ACTIVE_POWER "Active power": i16 =

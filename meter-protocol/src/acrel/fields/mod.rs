@@ -124,6 +124,21 @@ impl MeterMap {
     }
 }
 
+/// The first hidden field of the prepaid meters among `count` holding registers from `address`, if there is one. What
+/// tells frames in words asks this before it shows their contents.
+///
+/// ```
+/// use meter_protocol::acrel::fields::hidden_among;
+/// assert_eq!(hidden_among(0x1950, 123).map(|field| field.name), Some("cloud_credentials"));
+/// assert!(hidden_among(0x0200, 48).is_none());
+/// ```
+#[must_use]
+pub fn hidden_among(address: u16, count: u16) -> Option<&'static FieldInfo> {
+    let maps = [MeterMap::Ddsy1352(RealtimeLayout::EightRate), MeterMap::Dtsy1352(RealtimeLayout::EightRate)];
+    let mut fields = maps.into_iter().flat_map(MeterMap::fields);
+    fields.find(|field| field.hidden && field.touches(Table::Holding, address, count))
+}
+
 /// Writes `docs/register-map.md`: every table with its rows.
 ///
 /// # Errors
@@ -156,8 +171,9 @@ const HEAD: &str = "# Register map of the Acrel meters
 Written from the constants in `src/acrel/fields` by `cargo run -p meter-protocol --example register_map`.
 
 Nothing here was tried on a meter. Scale: the value of one step; `?` where no source states it, so that reading shows raw
-steps. Access: guarded registers take writes, but only through a typed block, or not at all from this crate. Group: fields
-of one group are read in one request. Registers marked 20H are windows of the vendor function, not registers to read.
+steps. Access: guarded registers take writes, but only through a typed block, or not at all from this crate; hidden ones
+hold a secret or an identity and are not shown. Group: fields of one group are read in one request. Registers marked 20H
+are windows of the vendor function, not registers to read.
 
 | Source | What it is |
 |---|---|

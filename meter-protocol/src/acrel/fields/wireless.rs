@@ -22,19 +22,21 @@ fields! {
     SEGMENT_STARTS "First registers of segments 1 to 8": Raw = raw("segment_starts", 0x131C, 8).access(Guarded);
     SEGMENT_LENGTHS "Lengths of segments 1 to 8": Raw = raw("segment_lengths", 0x1324, 8).access(Guarded);
     ALARM_SEGMENTS "Alarm segments 1 to 8": Raw = raw("alarm_segments", 0x132C, 8).access(Guarded);
-    APN "Access point name": Text = ascii("apn", 0x1338, 15);
+    APN "Access point name": Text = ascii("apn", 0x1338, 15).hidden();
     HEARTBEAT_INTERVAL "Interval of heartbeats": u16 = word("heartbeat_interval", 0x1347).access(ReadWrite);
     APN_ENABLE "Whether the access point name is used": u16 = word("apn_enable", 0x1348).access(Guarded);
-    STATUS "Radio: software, signal, CCID, counters, IMEI": Raw = raw("wireless_status", 0x1700, 44).scale_unknown();
-    WIFI "WiFi settings, with their password": Raw = raw("wifi_settings", 0x1910, 51).scale_unknown().access(Guarded);
+    STATUS "Radio: software, signal, CCID, counters, IMEI": Raw =
+        raw("wireless_status", 0x1700, 44).scale_unknown().hidden();
+    WIFI "WiFi settings, with their password": Raw =
+        raw("wifi_settings", 0x1910, 51).scale_unknown().access(Guarded).hidden();
     CLOUD_PROTOCOL "Cloud: protocol": u8 = high("cloud_protocol", 0x1950).access(Guarded);
     CLOUD_PLATFORM "Cloud: platform": u8 = low("cloud_platform", 0x1950).access(Guarded);
     CLOUD_DOMAIN "Cloud: server's name": Text = ascii("cloud_domain", 0x1951, 20);
     CLOUD_PORT "Cloud: port": u16 = word("cloud_port", 0x1965).access(Guarded);
     CLOUD_REPORT_PERIOD "Cloud: period of reports": u16 = word("cloud_report_period", 0x1966).access(Guarded);
-    CLOUD_CREDENTIALS "Cloud: user name and password (secret)": Text = ascii("cloud_credentials", 0x1967, 40);
+    CLOUD_CREDENTIALS "Cloud: user name and password (secret)": Text = ascii("cloud_credentials", 0x1967, 40).hidden();
     CLOUD_SITES "Cloud: serial, debug site, registration site, model": Raw =
-        raw("cloud_sites", 0x198F, 60).scale_unknown().access(Guarded);
+        raw("cloud_sites", 0x198F, 60).scale_unknown().access(Guarded).hidden();
     TIME_ZONE "Time zone: index, flag A5H, signed hour, minute": Raw =
         raw("time_zone", 0x19CB, 2).scale_unknown().access(Guarded);
 }
