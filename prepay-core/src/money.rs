@@ -26,6 +26,13 @@ impl Money {
         Self(minor)
     }
 
+    /// The amount that is nearest to a wide result, for evidence that is shown and never booked.
+    pub(crate) fn nearest(wide: i128) -> Self {
+        let clamped = wide.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+        // Clamped, it always fits.
+        Self(i64::try_from(clamped).unwrap_or(i64::MAX))
+    }
+
     /// The amount in minor units.
     #[must_use]
     pub const fn minor(self) -> i64 {

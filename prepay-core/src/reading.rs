@@ -9,6 +9,9 @@ use crate::id::MeterNumber;
 use crate::money::Money;
 use crate::time::Now;
 
+/// Purchase counts are compared modulo 2¹⁶: so many steps ahead or more is behind.
+pub(crate) const COUNT_BEHIND: u16 = 0x8000;
+
 /// One reading. All values come from **one** frame, so that they belong to the same instant of the meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeterReading {

@@ -1,5 +1,6 @@
 //! Load control: how much power a line may draw, and what happens above it. Function 20H @0400H, read at 0480H.
 
+use super::per_line::{LineFrame, line_count, parse_lines};
 use super::profile::settled;
 use super::{BenchTest, BlockError, BuildError, Confirmed, EnablePolarity, Line, Model, Profile, Unsettled};
 use crate::wire::{Registers, Request};
@@ -7,10 +8,8 @@ use crate::wire::{Registers, Request};
 const BLOCK: &str = "load control";
 const ADDRESS: u16 = 0x0480;
 const LEN: usize = 26;
-/// Registers of one line in the block that is read.
-const LINE_REGISTERS: usize = 6;
-/// Scope byte: all lines at once.
-const ALL_LINES: u8 = 0xFF;
+/// Bytes of one line in the block that is read.
+const LINE_LEN: usize = 12;
 
 /// Limits of one line, in steps of the registers. No source states the unit of the powers (W is likely) nor that of
 /// the recover time (minutes are likely): compare with the meter's menu before writing.
@@ -36,54 +35,45 @@ pub struct PowerLimit {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct LoadControl {
-    line: Line,
-    data: [u8; LEN],
-}
+pub struct LoadControl(LineFrame<LEN>);
 
 impl LoadControl {
     /// All lines at once. The meter's frame then always says whether load control is on.
     pub const fn all_lines(enable: bool) -> Self {
-        let mut data = [0; LEN];
-        data[0] = ALL_LINES;
-        data[1] = enable as u8;
-        Self { line: Line::L1, data }
+        Self(LineFrame::all_lines(enable))
     }
 
     /// One line, nothing set. A single-phase meter has only L1.
     pub const fn line(line: Line) -> Self {
-        Self { line, data: [0; LEN] }
+        Self(LineFrame::line(line))
     }
 
     /// Switches load control of the line, or of all lines, on or off.
     pub const fn enable(mut self, on: bool) -> Self {
-        if self.data[0] != ALL_LINES {
-            self.data[0] = 1;
-        }
-        self.data[1] = on as u8;
+        self.0 = self.0.enable(on);
         self
     }
 
     /// Sets the limits.
     pub const fn limit(mut self, limit: PowerLimit) -> Self {
-        self.data[2] = 1;
-        [self.data[3], self.data[4]] = limit.max_power_raw.to_be_bytes();
-        [self.data[5], self.data[6]] = limit.step_raw.to_be_bytes();
-        [self.data[7], self.data[8]] = limit.step_power_factor_raw.to_be_bytes();
+        self.0.data[2] = 1;
+        [self.0.data[3], self.0.data[4]] = limit.max_power_raw.to_be_bytes();
+        [self.0.data[5], self.0.data[6]] = limit.step_raw.to_be_bytes();
+        [self.0.data[7], self.0.data[8]] = limit.step_power_factor_raw.to_be_bytes();
         self
     }
 
     /// Sets after how long a tripped line is closed again.
     pub const fn recover_time(mut self, raw: u8) -> Self {
-        self.data[9] = 1;
-        self.data[10] = raw;
+        self.0.data[9] = 1;
+        self.0.data[10] = raw;
         self
     }
 
     /// Sets how often the line is closed again.
     pub const fn allowed_trips(mut self, count: u16) -> Self {
-        self.data[11] = 1;
-        [self.data[12], self.data[13]] = count.to_be_bytes();
+        self.0.data[11] = 1;
+        [self.0.data[12], self.0.data[13]] = count.to_be_bytes();
         self
     }
 
@@ -92,13 +82,13 @@ impl LoadControl {
     /// # Errors
     /// [`BuildError::Model`] for a line that the model does not have; [`BuildError::Empty`] when nothing is set.
     pub fn request(&self, model: &Confirmed<Model>) -> Result<Request<'_>, BuildError> {
-        if self.data == [0; LEN] {
+        if self.0.is_empty() {
             return Err(BuildError::Empty { block: BLOCK });
         }
-        match (model.value(), self.line) {
-            (Model::Dtsy1352 | Model::Ddsy1352, Line::L1) => Ok(Request::vendor_fixed::<0x0400, LEN>(&self.data)),
-            (Model::Dtsy1352, Line::L2) => Ok(Request::vendor_fixed::<0x040D, LEN>(&self.data)),
-            (Model::Dtsy1352, Line::L3) => Ok(Request::vendor_fixed::<0x041A, LEN>(&self.data)),
+        match (model.value(), self.0.line) {
+            (Model::Dtsy1352 | Model::Ddsy1352, Line::L1) => Ok(Request::vendor_fixed::<0x0400, LEN>(&self.0.data)),
+            (Model::Dtsy1352, Line::L2) => Ok(Request::vendor_fixed::<0x040D, LEN>(&self.0.data)),
+            (Model::Dtsy1352, Line::L3) => Ok(Request::vendor_fixed::<0x041A, LEN>(&self.0.data)),
             (model, _) => Err(BuildError::Model { block: BLOCK, model }),
         }
     }
@@ -171,24 +161,8 @@ impl LoadControlBlock {
     /// [`BlockError::Missing`] for another address or function; [`BlockError::Length`].
     pub fn from_registers(model: &Confirmed<Model>, registers: &Registers<'_>) -> Result<Self, BlockError> {
         let model = model.value();
-        if registers.address() != ADDRESS || registers.function() != crate::wire::READ_HOLDING {
-            let (address, count) = (registers.address(), registers.count());
-            return Err(BlockError::Missing { block: BLOCK, address, count });
-        }
-        let count = line_count(model);
-        // A length of at most 38 bytes.
-        let expected = count.saturating_mul(LINE_REGISTERS).saturating_add(1).saturating_mul(2);
-        let wrong = BlockError::Length { block: BLOCK, expected, actual: registers.bytes().len() };
-        let (flags, rest) = registers.bytes().split_first_chunk::<2>().ok_or(wrong)?;
-        if registers.bytes().len() != expected {
-            return Err(wrong);
-        }
-        let mut lines = [LineLoadControl::default(); 3];
-        // Twelve bytes a line.
-        for (line, bytes) in lines.iter_mut().zip(rest.chunks_exact(LINE_REGISTERS.saturating_mul(2))) {
-            *line = LineLoadControl::parse(bytes).ok_or(wrong)?;
-        }
-        Ok(Self { model, flags_raw: u16::from_be_bytes(*flags), lines })
+        let (flags_raw, lines) = parse_lines(BLOCK, ADDRESS, LINE_LEN, model, registers, LineLoadControl::parse)?;
+        Ok(Self { model, flags_raw, lines })
     }
 
     /// L1, and on a three-phase meter L2 and L3.
@@ -210,13 +184,6 @@ impl LoadControlBlock {
             _ => self.flags_raw != 0,
         };
         Ok(set == (polarity == EnablePolarity::OneIsOn))
-    }
-}
-
-const fn line_count(model: Model) -> usize {
-    match model {
-        Model::Dtsy1352 => 3,
-        _ => 1,
     }
 }
 

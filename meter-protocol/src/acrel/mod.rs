@@ -48,6 +48,7 @@ mod meter_number;
 mod model;
 mod money;
 mod parameter_frame;
+mod per_line;
 mod port;
 mod prepay;
 mod profile;

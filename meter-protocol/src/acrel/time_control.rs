@@ -1,5 +1,6 @@
 //! Time control: when a line has supply at all, on rest days and on working days. Function 20H @0300H, read at 0420H.
 
+use super::per_line::{LineFrame, line_count, parse_lines};
 use super::profile::settled;
 use super::{BenchTest, BlockError, BuildError, Confirmed, EnablePolarity, Line, Model, Profile, Unsettled};
 use crate::wire::{Registers, Request};
@@ -12,8 +13,6 @@ const LEN: usize = 56;
 const LINE_LEN: usize = 52;
 /// Slots of a rest day, and of a working day.
 const SLOTS: usize = 8;
-/// Scope byte: all lines at once.
-const ALL_LINES: u8 = 0xFF;
 
 /// From a time of day on, supply is on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,39 +67,30 @@ impl Weekdays {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct TimeControl {
-    line: Line,
-    data: [u8; LEN],
-}
+pub struct TimeControl(LineFrame<LEN>);
 
 impl TimeControl {
     /// All lines at once. The meter's frame then always says whether time control is on.
     pub const fn all_lines(enable: bool) -> Self {
-        let mut data = [0; LEN];
-        data[0] = ALL_LINES;
-        data[1] = enable as u8;
-        Self { line: Line::L1, data }
+        Self(LineFrame::all_lines(enable))
     }
 
     /// One line, nothing set. A single-phase meter has only L1.
     pub const fn line(line: Line) -> Self {
-        Self { line, data: [0; LEN] }
+        Self(LineFrame::line(line))
     }
 
     /// Switches time control of the line, or of all lines, on or off.
     pub const fn enable(mut self, on: bool) -> Self {
-        if self.data[0] != ALL_LINES {
-            self.data[0] = 1;
-        }
-        self.data[1] = on as u8;
+        self.0 = self.0.enable(on);
         self
     }
 
     /// Sets the rest days. Two unlabelled bytes go with them: give back what [`LineTimeControl::unlabelled`] shows.
     pub const fn rest_days(mut self, days: Weekdays, unlabelled: [u8; 2]) -> Self {
-        self.data[2] = 1;
-        self.data[4] = days.0;
-        [self.data[5], self.data[6]] = unlabelled;
+        self.0.data[2] = 1;
+        self.0.data[4] = days.0;
+        [self.0.data[5], self.0.data[6]] = unlabelled;
         self
     }
 
@@ -111,12 +101,12 @@ impl TimeControl {
     /// none, and for a slot that is off from 00:00 on, whose three zero bytes can't be told from an unused slot: let the
     /// day before end with it. [`BuildError::Order`].
     pub fn slots(mut self, rest: &[TimeSlot], working: &[TimeSlot]) -> Result<Self, BuildError> {
-        let (_, days) = self.data.split_at_mut_checked(8).unwrap_or_default();
+        let (_, days) = self.0.data.split_at_mut_checked(8).unwrap_or_default();
         // A constant of a few dozen bytes.
         let (to_rest, to_working) = days.split_at_mut_checked(SLOTS.saturating_mul(3)).unwrap_or_default();
         put_slots(rest, to_rest)?;
         put_slots(working, to_working)?;
-        self.data[7] = 1;
+        self.0.data[7] = 1;
         Ok(self)
     }
 
@@ -125,13 +115,13 @@ impl TimeControl {
     /// # Errors
     /// [`BuildError::Model`] for a line that the model does not have; [`BuildError::Empty`] when nothing is set.
     pub fn request(&self, model: &Confirmed<Model>) -> Result<Request<'_>, BuildError> {
-        if self.data == [0; LEN] {
+        if self.0.is_empty() {
             return Err(BuildError::Empty { block: BLOCK });
         }
-        match (model.value(), self.line) {
-            (Model::Dtsy1352 | Model::Ddsy1352, Line::L1) => Ok(Request::vendor_fixed::<0x0300, LEN>(&self.data)),
-            (Model::Dtsy1352, Line::L2) => Ok(Request::vendor_fixed::<0x031C, LEN>(&self.data)),
-            (Model::Dtsy1352, Line::L3) => Ok(Request::vendor_fixed::<0x0338, LEN>(&self.data)),
+        match (model.value(), self.0.line) {
+            (Model::Dtsy1352 | Model::Ddsy1352, Line::L1) => Ok(Request::vendor_fixed::<0x0300, LEN>(&self.0.data)),
+            (Model::Dtsy1352, Line::L2) => Ok(Request::vendor_fixed::<0x031C, LEN>(&self.0.data)),
+            (Model::Dtsy1352, Line::L3) => Ok(Request::vendor_fixed::<0x0338, LEN>(&self.0.data)),
             (model, _) => Err(BuildError::Model { block: BLOCK, model }),
         }
     }
@@ -140,14 +130,12 @@ impl TimeControl {
     /// enable flag is judged by [`TimeControlBlock::enabled`], once its polarity is settled.
     #[must_use]
     pub fn shown_by(&self, block: &TimeControlBlock) -> bool {
-        let all = self.data[0] == ALL_LINES;
-        let meant = |index: usize| all || Line::ALL.get(index) == Some(&self.line);
-        let days = |line: &LineTimeControl| self.data[2] != 1 || line.rest_days.0 == self.data[4];
+        let days = |line: &LineTimeControl| self.0.data[2] != 1 || line.rest_days.0 == self.0.data[4];
         let slots = |line: &LineTimeControl| {
             let shown = line.rest.iter().chain(&line.working).flatten();
-            self.data[7] != 1 || shown.eq(self.data.iter().skip(8))
+            self.0.data[7] != 1 || shown.eq(self.0.data.iter().skip(8))
         };
-        let mut lines = block.lines().iter().enumerate().filter(|(index, _)| meant(*index)).peekable();
+        let mut lines = block.lines().iter().enumerate().filter(|(index, _)| self.0.means(*index)).peekable();
         lines.peek().is_some() && lines.all(|(_, line)| days(line) && slots(line))
     }
 }
@@ -248,22 +236,8 @@ impl TimeControlBlock {
     /// [`BlockError::Missing`] for another address or function; [`BlockError::Length`].
     pub fn from_registers(model: &Confirmed<Model>, registers: &Registers<'_>) -> Result<Self, BlockError> {
         let model = model.value();
-        if registers.address() != ADDRESS || registers.function() != crate::wire::READ_HOLDING {
-            let (address, count) = (registers.address(), registers.count());
-            return Err(BlockError::Missing { block: BLOCK, address, count });
-        }
-        // At most three lines of a few dozen bytes.
-        let expected = line_count(model).saturating_mul(LINE_LEN).saturating_add(2);
-        let wrong = BlockError::Length { block: BLOCK, expected, actual: registers.bytes().len() };
-        let (flags, rest) = registers.bytes().split_first_chunk::<2>().ok_or(wrong)?;
-        if registers.bytes().len() != expected {
-            return Err(wrong);
-        }
-        let mut lines = [LineTimeControl::default(); 3];
-        for (line, bytes) in lines.iter_mut().zip(rest.chunks_exact(LINE_LEN)) {
-            *line = LineTimeControl::parse(bytes).ok_or(wrong)?;
-        }
-        Ok(Self { model, flags_raw: u16::from_be_bytes(*flags), lines })
+        let (flags_raw, lines) = parse_lines(BLOCK, ADDRESS, LINE_LEN, model, registers, LineTimeControl::parse)?;
+        Ok(Self { model, flags_raw, lines })
     }
 
     /// L1, and on a three-phase meter L2 and L3.
@@ -279,12 +253,5 @@ impl TimeControlBlock {
     pub fn enabled(&self, profile: &Profile) -> Result<bool, Unsettled> {
         let polarity = settled(profile.time_polarity, "polarity of time control", BenchTest::EnablePolarity)?;
         Ok((self.flags_raw != 0) == (polarity == EnablePolarity::OneIsOn))
-    }
-}
-
-const fn line_count(model: Model) -> usize {
-    match model {
-        Model::Dtsy1352 => 3,
-        _ => 1,
     }
 }

@@ -9,7 +9,7 @@ use crate::bend::{self, Bend};
 use crate::finding::{Finding, FindingKind};
 use crate::id::MeterNumber;
 use crate::money::Money;
-use crate::reading::{Force, MeterReading};
+use crate::reading::{COUNT_BEHIND, Force, MeterReading};
 use crate::refund::RefundPhase;
 use crate::sale::{Evidence, Phase};
 use crate::settlement::{PriceRequest, Pricer, usage_between};
@@ -78,7 +78,9 @@ pub(super) fn take_in(
             let off_by = reading.balance.minus(state.purse())?;
             quarantine(draft, meter, QuarantineReason::ForeignWrite { off_by }, reading)
         }
-        writes if writes < 0x8000 => quarantine(draft, meter, QuarantineReason::UnexplainedWrites { writes }, reading),
+        writes if writes < COUNT_BEHIND => {
+            quarantine(draft, meter, QuarantineReason::UnexplainedWrites { writes }, reading)
+        }
         _ => {
             let shown = reading.purchase_count;
             quarantine(draft, meter, QuarantineReason::CountWentBack { shown }, reading)

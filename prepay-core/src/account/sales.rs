@@ -196,11 +196,7 @@ pub(super) fn sent(draft: &mut Draft<'_>, sale: SaleId, outcome: SendOutcome) ->
     if open.void.is_some() && open.frames == 0 {
         return void(draft, meter, VoidCause::NeverSent);
     }
-    let wait_ms = match outcome {
-        SendOutcome::NotTransmitted => policy.probe_wait_ms(open.failures),
-        SendOutcome::ReplySeen | SendOutcome::NoReply => policy.read_back_after_ms,
-    };
-    let not_before_mono_ms = draft.now.mono_after(wait_ms);
+    let not_before_mono_ms = draft.now.mono_after(policy.wait_after_ms(outcome, open.failures));
     draft.effect(Effect::ReadBack { sale, meter, not_before_mono_ms });
     Ok(())
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::MeterNumber;
 use crate::money::Money;
-use crate::reading::MeterReading;
+use crate::reading::{COUNT_BEHIND, MeterReading};
 use crate::sale::{Evidence, Proof};
 
 /// What the meter showed, and what is written over it.
@@ -107,7 +107,7 @@ pub fn verdict(
         };
     }
     match shown.wrapping_sub(before.purchase_count) {
-        writes if writes < 0x8000 => OverwriteVerdict::Unexplained { writes },
+        writes if writes < COUNT_BEHIND => OverwriteVerdict::Unexplained { writes },
         _ => OverwriteVerdict::CountWentBack { shown },
     }
 }
@@ -128,8 +128,7 @@ fn explains(base: Money, used: Option<Money>, tolerance: Money, shown: Money, er
 
 fn off_by(shown: Money, base: Money, used: Option<Money>) -> Money {
     let expected = wide(base).saturating_sub(used.map_or(0, wide));
-    let off = wide(shown).saturating_sub(expected).clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-    Money::from_minor(i64::try_from(off).unwrap_or(i64::MAX))
+    Money::nearest(wide(shown).saturating_sub(expected))
 }
 
 #[cfg(test)]

@@ -49,6 +49,14 @@ impl SalePolicy {
         max_frames: 5,
     };
 
+    /// The wait from a frame's sending, or from finding that it was not sent, to the next read-back.
+    pub(crate) fn wait_after_ms(&self, outcome: SendOutcome, failures: u16) -> u64 {
+        match outcome {
+            SendOutcome::NotTransmitted => self.probe_wait_ms(failures),
+            SendOutcome::ReplySeen | SendOutcome::NoReply => self.read_back_after_ms,
+        }
+    }
+
     /// The wait after `failures` read-backs in a row have failed.
     #[must_use]
     pub fn probe_wait_ms(&self, failures: u16) -> u64 {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::MeterNumber;
 use crate::money::Money;
-use crate::reading::{MeterReading, Registers};
+use crate::reading::{COUNT_BEHIND, MeterReading, Registers};
 use crate::time::Now;
 
 /// What a meter showed at one instant, kept with the events.
@@ -108,7 +108,7 @@ pub fn verdict(
     match reading.purchase_count.wrapping_sub(before.purchase_count) {
         0 => Verdict::NotApplied,
         1 => amount_verdict(before.balance, reading.balance, amount, used, tolerance),
-        writes if writes < 0x8000 => Verdict::Unexplained { writes },
+        writes if writes < COUNT_BEHIND => Verdict::Unexplained { writes },
         _ => Verdict::CountWentBack { shown: reading.purchase_count },
     }
 }
@@ -127,10 +127,7 @@ fn amount_verdict(before: Money, after: Money, amount: Money, used: Option<Money
     match (agrees, checkable) {
         (true, true) => Verdict::Applied(Proof::Amount),
         (true, false) => Verdict::Applied(Proof::CountOnly),
-        (false, _) => {
-            let clamped = off_by.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-            Verdict::Foreign { off_by: Money::from_minor(i64::try_from(clamped).unwrap_or(i64::MAX)) }
-        }
+        (false, _) => Verdict::Foreign { off_by: Money::nearest(off_by) },
     }
 }
 

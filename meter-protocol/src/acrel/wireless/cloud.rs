@@ -3,6 +3,7 @@
 use super::change::Part;
 use super::layout::{Item, wireless_block};
 use super::{Secret, WireText};
+use core::fmt;
 
 /// Without the sites at 198FH: nobody has checked what stands where in them.
 const CLOUD_PARTS: &[Part] = &[(0x1950, 1), (0x1951, 20), (0x1965, 1), (0x1966, 1), (0x1967, 20), (0x197B, 20)];
@@ -38,9 +39,9 @@ impl CloudSettings {
     }
 }
 
-/// Serial, sites and model of the cloud's settings. See [`CloudSettings::sites`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+/// Serial, sites and model of the cloud's settings, which the map hides: `Debug` does not show them. See
+/// [`CloudSettings::sites`].
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloudSites {
     /// Serial number.
@@ -55,6 +56,12 @@ pub struct CloudSites {
     pub registration_port: u16,
     /// Model.
     pub model: WireText<20>,
+}
+
+impl fmt::Debug for CloudSites {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CloudSites(hidden)")
+    }
 }
 
 impl CloudSites {
