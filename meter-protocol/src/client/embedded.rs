@@ -47,11 +47,11 @@
 
 use super::port::Drive;
 use super::typed::{typed_reads, typed_writes};
-use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch};
+use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch, submitted};
 use crate::acrel::{Block, BlockError, Confirmed, LinkId, Model, Realtime, RealtimeLayout};
 use crate::bus::{Bus, BusError, Job, JobOutcome, MeterSlot, Next};
 use crate::map::{Field, Integer, Number};
-use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session, SubmitError};
+use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session};
 use crate::wire::{MAX_ADU_LEN, Registers, Reply, Request};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
@@ -140,8 +140,7 @@ where
         request: &Request<'_>,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactErrorOf<P, D>> {
-        let response_timeout_us = self.session.line().response_timeout_us;
-        self.transact_within(unit, request, response_timeout_us, buffer)
+        self.transact_within(unit, request, self.response_timeout_us(), buffer)
     }
 
     /// As [`Client::transact`] with a response time-out for this request only.
@@ -155,23 +154,44 @@ where
         response_timeout_us: u32,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactErrorOf<P, D>> {
-        if self.broken {
-            let source = Some(PortError::Closed);
-            return Err(TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, source });
-        }
-        match self.session.submit_within(self.clock.now_us(), unit, request, response_timeout_us) {
-            Ok(_) => {}
-            Err(SubmitError::Encode(error)) => return Err(TransactError::Encode(error)),
-            Err(SubmitError::Busy) => {
-                return Err(TransactError::NotTransmitted { reason: NotTransmitted::LineBusy, source: None });
-            }
-        }
+        self.check_port()?;
+        submitted(self.session.submit_within(self.clock.now_us(), unit, request, response_timeout_us))?;
         let source = self.run();
         fetch(&mut self.session, source, buffer)
     }
 
-    typed_reads!((), (), PortError<P::Error, D::Error>);
-    typed_writes!((), (), PortError<P::Error, D::Error>);
+    /// As [`Client::transact`], enciphered by the vendor's cipher: a sale or a parameter frame. The reply is clear.
+    ///
+    /// # Errors
+    /// As [`Client::transact`], and [`crate::wire::EncodeError::NotEnciphered`] for other requests and over Modbus/TCP.
+    #[cfg(feature = "frame-cipher")]
+    pub fn transact_enciphered<'b>(
+        &mut self,
+        unit: u8,
+        request: &Request<'_>,
+        key: &crate::acrel::FrameKey,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Reply<'b>, TransactErrorOf<P, D>> {
+        self.check_port()?;
+        submitted(self.session.submit_enciphered(self.clock.now_us(), unit, request, key))?;
+        let source = self.run();
+        fetch(&mut self.session, source, buffer)
+    }
+
+    typed_reads!((), (), PortError<P::Error, D::Error>, self, (&mut self));
+    typed_writes!((), (), PortError<P::Error, D::Error>, self, (&mut self));
+
+    const fn response_timeout_us(&self) -> u32 {
+        self.session.line().response_timeout_us
+    }
+
+    const fn check_port(&self) -> Result<(), TransactErrorOf<P, D>> {
+        if self.broken {
+            let source = Some(PortError::Closed);
+            return Err(TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, source });
+        }
+        Ok(())
+    }
 
     /// Runs the job whose turn it is, and reports it. A job that was under way before is reported as not transmitted
     /// first: nobody ran it to its end here.
