@@ -2,21 +2,22 @@
 //!
 //! The bus decides and the caller acts: [`Bus::next`] names a meter and a job, the caller runs the transaction with a
 //! [`crate::session::Session`] or a client, and reports with [`Bus::finished`]. What a job consists of (which sale, which
-//! switch) is the caller's; the bus only counts how many wait. Time is in microseconds from any origin.
+//! switch) is the caller's; the bus only counts how many wait. Time is in microseconds from any origin, told with each call;
+//! the bus works in whole milliseconds.
 //!
 //! * **Order**: money, control, read-now, polling. After [`BusConfig::max_urgent_run`] urgent jobs in a row a poll that is
 //!   due gets its turn, so that polling is never starved.
-//! * **Polling**: each meter has up to [`MAX_CYCLES`] cycles with intervals of their own. The earliest due goes first;
-//!   rounds that were missed are skipped, not made up for.
+//! * **Polling**: a line has [`MAX_CYCLES`] cycles with intervals of their own, and each meter takes part in those that it is
+//!   to. The earliest due goes first; rounds that were missed are skipped, not made up for.
 //! * **Silent meters**: after [`BusConfig::trip_after`] unanswered jobs in a row a meter gets nothing but probes, at
 //!   growing intervals, and all probes together take at most [`BusConfig::probe_share_percent`] of a busy line. What was
 //!   requested for it waits until a probe is answered.
+//! * **Memory**: 28 bytes a meter, for microcontrollers. [`Bus::with_counters`] takes room to count what happens.
 //!
 //! ```
 //! use meter_protocol::bus::{Bus, BusConfig, Class, Job, JobOutcome, MeterSlot, Next};
 //!
-//! let meters = [MeterSlot::polled(180_000_000), MeterSlot::polled(180_000_000)];
-//! let mut bus = Bus::new(meters, BusConfig::default())?;
+//! let mut bus = Bus::new([MeterSlot::polled(); 2], BusConfig::every(180_000_000))?;
 //! bus.request(1, Class::Money)?;
 //! assert_eq!(bus.next(0), Next::Run { slot: 1, job: Job::Money });
 //! bus.finished(1, Job::Money, JobOutcome::Answered, 150_000)?;
@@ -27,12 +28,18 @@
 //! Saturating arithmetic is of times, intervals and counters, which stay at their end; no value of a meter is among them.
 
 mod config;
+mod counters;
 mod job;
 mod meter;
+mod time;
 
 pub use config::{BusConfig, BusError};
+pub use counters::MeterCounters;
 pub use job::{Class, Job, JobOutcome};
-pub use meter::{LinkState, MAX_CYCLES, MeterCounters, MeterSlot};
+pub use meter::{LinkState, MAX_CYCLES, MeterSlot};
+pub use time::MAX_AHEAD_US;
+
+use time::{Epoch, Moment};
 
 /// Most meters on one line: the unit numbers of Modbus.
 pub const MAX_METERS: usize = 247;
@@ -62,14 +69,18 @@ pub enum Next {
     },
 }
 
-/// One line and its meters. `S` holds the meters: an array, a `Vec`, a borrowed slice.
+/// One line and its meters. `S` holds the meters: an array, a `Vec`, a borrowed slice. `C` holds what is counted of each, and
+/// is empty unless asked for.
 #[derive(Debug)]
-pub struct Bus<S> {
+pub struct Bus<S, C = [MeterCounters; 0]> {
     meters: S,
+    counters: C,
     config: BusConfig,
+    epoch: Epoch,
     running: Option<Running>,
     /// Last meter served in each class, so that the next one gets its turn.
     last_served: [usize; 3],
+    last_polled: usize,
     urgent_run: u8,
     /// Before this time no probe is run while other work is due.
     probe_pause_until_us: u64,
@@ -86,14 +97,39 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
     /// A line with these meters, named by their index from now on.
     ///
     /// # Errors
-    /// [`BusError::TooManyMeters`].
+    /// [`BusError::TooManyMeters`], [`BusError::TooLong`].
     pub fn new(meters: S, config: BusConfig) -> Result<Self, BusError> {
+        Self::with_counters(meters, [], config)
+    }
+}
+
+impl<S, C> Bus<S, C>
+where
+    S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>,
+    C: AsRef<[MeterCounters]> + AsMut<[MeterCounters]>,
+{
+    /// A line that counts what happens with each meter that there is a place for in `counters`.
+    ///
+    /// # Errors
+    /// As [`Bus::new`].
+    pub fn with_counters(meters: S, counters: C, config: BusConfig) -> Result<Self, BusError> {
         let count = meters.as_ref().len();
         if count > MAX_METERS {
             return Err(BusError::TooManyMeters { count });
         }
+        config.check()?;
         let last = count.saturating_sub(1);
-        Ok(Self { meters, config, running: None, last_served: [last; 3], urgent_run: 0, probe_pause_until_us: 0 })
+        Ok(Self {
+            meters,
+            counters,
+            config,
+            epoch: Epoch::new(),
+            running: None,
+            last_served: [last; 3],
+            last_polled: last,
+            urgent_run: 0,
+            probe_pause_until_us: 0,
+        })
     }
 
     /// Queues one job of this class for a meter. For a silent meter it waits until a probe is answered, which comes as
@@ -114,19 +150,25 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
         Ok(self.meter_mut(slot)?.withdraw(class))
     }
 
-    /// Changes a poll cycle: `None` stops it, an interval makes it due at `first_due_us` and then every `interval_us`.
+    /// Lets a meter take part in a cycle, for the first time after `after_us`, or with `None` no longer.
     ///
     /// # Errors
-    /// [`BusError::NoSuchSlot`], [`BusError::NoSuchCycle`].
-    pub fn set_cycle(
-        &mut self,
-        slot: usize,
-        cycle: usize,
-        interval_us: Option<u64>,
-        first_due_us: u64,
-    ) -> Result<(), BusError> {
-        let meter = self.meter_mut(slot)?;
-        if meter.set_cycle(cycle, interval_us, first_due_us) { Ok(()) } else { Err(BusError::NoSuchCycle { cycle }) }
+    /// [`BusError::NoSuchSlot`], [`BusError::NoSuchCycle`], [`BusError::TooLong`].
+    pub fn set_cycle(&mut self, slot: usize, cycle: usize, after_us: Option<u64>, now_us: u64) -> Result<(), BusError> {
+        time::check("time until a cycle begins", after_us.unwrap_or_default())?;
+        let now = self.advance(now_us);
+        let due = after_us.map_or(Moment::NEVER, |after_us| now.plus(time::Millis::from_us(after_us)));
+        if self.meter_mut(slot)?.set_cycle(cycle, due) { Ok(()) } else { Err(BusError::NoSuchCycle { cycle }) }
+    }
+
+    /// Changes the interval of a cycle. It holds from each meter's next turn on.
+    ///
+    /// # Errors
+    /// [`BusError::NoSuchCycle`], [`BusError::TooLong`].
+    pub fn set_interval(&mut self, cycle: usize, interval_us: u64) -> Result<(), BusError> {
+        time::check("interval of a cycle", interval_us)?;
+        *self.config.cycle_us.get_mut(cycle).ok_or(BusError::NoSuchCycle { cycle })? = interval_us;
+        Ok(())
     }
 
     /// Whose turn is it? A job that is handed out counts as under way until it is reported.
@@ -134,7 +176,8 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
         if let Some(Running { slot, job, .. }) = self.running {
             return Next::Running { slot, job };
         }
-        let poll = self.due_poll(now_us);
+        let now = self.advance(now_us);
+        let poll = self.due_poll(now);
         let urgent = self.waiting_urgent();
         let turn_of_poll = poll.is_some() && self.urgent_run >= self.config.max_urgent_run;
         let work = match (urgent, poll) {
@@ -143,14 +186,23 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
         };
         let may_probe = work.is_none() || now_us >= self.probe_pause_until_us;
         let urgent_first = work.is_some_and(|(_, job)| !matches!(job, Job::Poll { .. }));
-        let probe = if may_probe && !urgent_first { self.due_probe(now_us) } else { None };
+        let probe = if may_probe && !urgent_first { self.due_probe(now) } else { None };
         match probe.or(work) {
             Some((slot, job)) => {
                 self.start(slot, job, poll.is_some(), now_us);
                 Next::Run { slot, job }
             }
-            None => self.earliest().map_or(Next::Idle, Next::WaitUntil),
+            None => self.earliest().map_or(Next::Idle, |moment| Next::WaitUntil(self.epoch.us(moment))),
         }
+    }
+
+    /// Now, after the stored times were moved if the epoch was.
+    fn advance(&mut self, now_us: u64) -> Moment {
+        let (now, moved) = self.epoch.advance(now_us);
+        if let Some(by_ms) = moved {
+            self.meters.as_mut().iter_mut().for_each(|meter| meter.moved(by_ms));
+        }
+        now
     }
 
     fn start(&mut self, slot: usize, job: Job, poll_is_due: bool, now_us: u64) {
@@ -160,7 +212,7 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
             Job::Control => Class::Control,
             Job::ReadNow => Class::ReadNow,
             Job::Poll { .. } => {
-                self.urgent_run = 0;
+                (self.urgent_run, self.last_polled) = (0, slot);
                 return;
             }
             Job::Probe => return,
@@ -188,8 +240,12 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
         if job == Job::Probe {
             self.pause_probes(since_us, now_us);
         }
+        let now = self.advance(now_us);
         let config = self.config;
-        self.meter_mut(slot)?.finished(job, outcome, &config, now_us);
+        let fell_silent = self.meter_mut(slot)?.finished(job, outcome, &config, now);
+        if let Some(counters) = self.counters.as_mut().get_mut(slot) {
+            counters.count(job, outcome, fell_silent);
+        }
         Ok(())
     }
 
@@ -207,15 +263,12 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
     /// # Errors
     /// [`BusError::NoSuchSlot`].
     pub fn link_state(&self, slot: usize) -> Result<LinkState, BusError> {
-        Ok(self.meter(slot)?.link_state())
+        Ok(self.meter(slot)?.link_state(&self.epoch))
     }
 
-    /// What happened with a meter so far.
-    ///
-    /// # Errors
-    /// [`BusError::NoSuchSlot`].
-    pub fn counters(&self, slot: usize) -> Result<MeterCounters, BusError> {
-        Ok(self.meter(slot)?.counters())
+    /// What happened with a meter so far, if it is counted.
+    pub fn counters(&self, slot: usize) -> Option<&MeterCounters> {
+        self.counters.as_ref().get(slot)
     }
 
     /// The meters, in order.
@@ -238,34 +291,37 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
     fn waiting_urgent(&self) -> Option<(usize, Job)> {
         Class::BY_RANK.into_iter().zip(self.last_served).find_map(|(class, last)| {
             let waiting = |(_, meter): &(usize, &MeterSlot)| !meter.is_silent() && meter.waits(class);
-            let meters = self.meters.as_ref();
-            let after = meters.iter().enumerate().skip(last.saturating_add(1));
-            let up_to = meters.iter().enumerate().take(last.saturating_add(1));
-            after.chain(up_to).find(waiting).map(|(slot, _)| (slot, class.job()))
+            self.after(last).find(waiting).map(|(slot, _)| (slot, class.job()))
         })
     }
 
-    /// The poll that has been due for longest.
-    fn due_poll(&self, now_us: u64) -> Option<(usize, Job)> {
-        let polls = self.meters.as_ref().iter().enumerate().filter(|(_, meter)| !meter.is_silent());
-        let due = polls.filter_map(|(slot, meter)| meter.next_poll().map(|(cycle, due_us)| (due_us, slot, cycle)));
-        let first = due.min()?;
-        let (due_us, slot, cycle) = first;
-        (due_us <= now_us).then_some((slot, Job::Poll { cycle }))
+    /// All meters, beginning with the one after `last`.
+    fn after(&self, last: usize) -> impl Iterator<Item = (usize, &MeterSlot)> {
+        let meters = self.meters.as_ref().iter().enumerate();
+        let first = last.saturating_add(1);
+        meters.clone().skip(first).chain(meters.take(first))
+    }
+
+    /// The poll that has been due for longest. Of several it is the turn of the meter after the last one polled.
+    fn due_poll(&self, now: Moment) -> Option<(usize, Job)> {
+        let polls = self.after(self.last_polled).filter(|(_, meter)| !meter.is_silent());
+        let due = polls.filter_map(|(slot, meter)| meter.next_poll().map(|(cycle, due)| (due, slot, cycle)));
+        let (due, slot, cycle) = due.min_by_key(|(due, ..)| *due)?;
+        (due <= now).then_some((slot, Job::Poll { cycle }))
     }
 
     /// The probe that has been due for longest, meters for which something waits first.
-    fn due_probe(&self, now_us: u64) -> Option<(usize, Job)> {
+    fn due_probe(&self, now: Moment) -> Option<(usize, Job)> {
         let meters = self.meters.as_ref().iter().enumerate();
         let due = meters.filter_map(|(slot, meter)| {
-            let due_us = meter.next_probe()?;
-            (due_us <= now_us).then_some((!meter.waits_for_any(), due_us, slot))
+            let due = meter.next_probe()?;
+            (due <= now).then_some((!meter.waits_for_any(), due, slot))
         });
         due.min().map(|(_, _, slot)| (slot, Job::Probe))
     }
 
     /// When the next poll or probe is due.
-    fn earliest(&self) -> Option<u64> {
+    fn earliest(&self) -> Option<Moment> {
         let meters = self.meters.as_ref().iter();
         meters
             .filter_map(|meter| if meter.is_silent() { meter.next_probe() } else { meter.next_poll().map(|p| p.1) })

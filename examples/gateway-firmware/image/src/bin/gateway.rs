@@ -41,7 +41,7 @@ fn main() -> ! {
     let timer = Timer::start();
     let Some(provision) = Provision::read() else { halt() };
     let Some(uplink) = Uplink::new(Uart::station(), &provision) else { halt() };
-    let Ok(bus) = Bus::new([MeterSlot::polled(0); METERS], BusConfig::default()) else { halt() };
+    let Ok(bus) = Bus::new([MeterSlot::polled(); METERS], BusConfig::every(0)) else { halt() };
     let mut line = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
     let mut gateway = Gateway {
         timer: &timer,

@@ -26,7 +26,7 @@ fn main() -> ! {
     let timer = Timer::start();
     let mut station = Uart::station();
     let mut client = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
-    let Ok(mut bus) = Bus::new([MeterSlot::polled(0); METERS], BusConfig::default()) else { halt() };
+    let Ok(mut bus) = Bus::new([MeterSlot::polled(); METERS], BusConfig::every(0)) else { halt() };
     let mut round = Round::default();
     loop {
         let turn = client.run_next(&mut bus, |client, slot, _| poll(client, slot, &mut round));
