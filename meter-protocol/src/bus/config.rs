@@ -1,6 +1,6 @@
 //! How the line is shared, and calls that are refused.
 
-use super::time::check;
+use super::time::Millis;
 use super::{Class, Job, MAX_CYCLES};
 use thiserror::Error;
 
@@ -38,13 +38,6 @@ impl BusConfig {
             max_urgent_run: 8,
         }
     }
-
-    pub(super) fn check(&self) -> Result<(), BusError> {
-        self.cycle_us.iter().try_for_each(|interval_us| check("interval of a cycle", *interval_us))?;
-        check("retry_after_us", self.retry_after_us)?;
-        check("first_probe_us", self.first_probe_us)?;
-        check("longest_probe_us", self.longest_probe_us)
-    }
 }
 
 impl Default for BusConfig {
@@ -52,6 +45,36 @@ impl Default for BusConfig {
         Self::every(180_000_000)
     }
 }
+
+/// The same as the bus keeps it, in half the room.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) cycles: [Millis; MAX_CYCLES],
+    pub(super) retry_after: Millis,
+    pub(super) first_probe: Millis,
+    pub(super) longest_probe: Millis,
+    pub(super) trip_after: u8,
+    pub(super) probe_share_percent: u8,
+    pub(super) max_urgent_run: u8,
+}
+
+impl Rules {
+    pub(super) fn new(config: &BusConfig) -> Result<Self, BusError> {
+        let [first, second, third, fourth] = config.cycle_us.map(|interval_us| Millis::new(CYCLE, interval_us));
+        Ok(Self {
+            cycles: [first?, second?, third?, fourth?],
+            retry_after: Millis::new("retry_after_us", config.retry_after_us)?,
+            first_probe: Millis::new("first_probe_us", config.first_probe_us)?,
+            longest_probe: Millis::new("longest_probe_us", config.longest_probe_us)?,
+            trip_after: config.trip_after,
+            probe_share_percent: config.probe_share_percent.clamp(1, 100),
+            max_urgent_run: config.max_urgent_run,
+        })
+    }
+}
+
+/// What a refused interval is called.
+pub(super) const CYCLE: &str = "interval of a cycle";
 
 /// A call that does not fit the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -75,7 +98,7 @@ pub enum BusError {
     #[error("cycle {cycle}, a line has 4")]
     NoSuchCycle {
         /// Index given.
-        cycle: usize,
+        cycle: u8,
     },
     /// A time ahead that the bus can't hold.
     #[error("{what} of {span_us} us, the limit is {limit_us}")]

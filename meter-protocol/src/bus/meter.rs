@@ -1,7 +1,8 @@
 //! One meter on a line: what waits for it, when it is due, whether it answers.
 
-use super::time::{Epoch, Millis, Moment};
-use super::{BusConfig, Class, Job, JobOutcome, MAX_WAITING};
+use super::config::Rules;
+use super::time::{Epoch, Moment};
+use super::{Class, Job, JobOutcome, MAX_WAITING};
 
 /// Poll cycles of a line.
 pub const MAX_CYCLES: usize = 4;
@@ -86,13 +87,13 @@ impl MeterSlot {
     /// Lets the meter take part in a cycle, for the first time `after_us` after the first time that the bus is told, and 12.4
     /// days after it at most. Cycles from [`MAX_CYCLES`] on are ignored; [`super::Bus::set_cycle`] reports both.
     #[must_use]
-    pub fn with_cycle(mut self, cycle: usize, after_us: u64) -> Self {
+    pub fn with_cycle(mut self, cycle: u8, after_us: u64) -> Self {
         self.set_cycle(cycle, Moment::after_start(after_us));
         self
     }
 
-    pub(super) fn set_cycle(&mut self, cycle: usize, due: Moment) -> bool {
-        let Some(place) = self.due.get_mut(cycle) else { return false };
+    pub(super) fn set_cycle(&mut self, cycle: u8, due: Moment) -> bool {
+        let Some(place) = self.due.get_mut(usize::from(cycle)) else { return false };
         *place = due;
         true
     }
@@ -142,8 +143,8 @@ impl MeterSlot {
     }
 
     /// The cycle that is due first, and when.
-    pub(super) fn next_poll(&self) -> Option<(usize, Moment)> {
-        let cycles = self.due.iter().enumerate();
+    pub(super) fn next_poll(&self) -> Option<(u8, Moment)> {
+        let cycles = (0..).zip(&self.due);
         cycles.filter_map(|(cycle, due)| Some((cycle, due.known()?))).min_by_key(|(_, due)| *due)
     }
 
@@ -158,53 +159,52 @@ impl MeterSlot {
     }
 
     /// Notes how a job ended. True when the meter falls silent with it.
-    pub(super) fn finished(&mut self, job: Job, outcome: JobOutcome, config: &BusConfig, now: Moment) -> bool {
+    pub(super) fn finished(&mut self, job: Job, outcome: JobOutcome, rules: &Rules, now: Moment) -> bool {
         let falls_silent = match outcome {
             JobOutcome::Answered => {
                 (self.answered_or_probe, self.lost) = (now, Lost(0));
                 false
             }
-            JobOutcome::NoReply => self.unanswered(config, now),
+            JobOutcome::NoReply => self.unanswered(rules, now),
             JobOutcome::NotTransmitted => {
                 if self.is_silent() {
-                    self.answered_or_probe = now.plus(Millis::from_us(config.retry_after_us));
+                    self.answered_or_probe = now.plus(rules.retry_after);
                 }
                 false
             }
         };
         if let Job::Poll { cycle } = job {
-            self.reschedule(cycle, outcome, config, now);
+            self.reschedule(usize::from(cycle), outcome, rules, now);
         }
         falls_silent
     }
 
-    fn reschedule(&mut self, cycle: usize, outcome: JobOutcome, config: &BusConfig, now: Moment) {
-        let (Some(due), Some(interval_us)) = (self.due.get_mut(cycle), config.cycle_us.get(cycle)) else { return };
+    fn reschedule(&mut self, cycle: usize, outcome: JobOutcome, rules: &Rules, now: Moment) {
+        let (Some(due), Some(interval)) = (self.due.get_mut(cycle), rules.cycles.get(cycle)) else { return };
         // The work may have taken the meter out of the cycle.
         let Some(was_due) = due.known() else { return };
-        let interval = Millis::from_us(*interval_us);
         *due = if outcome == JobOutcome::Answered {
             // A round that was missed is skipped: the next one is due now at the earliest.
-            was_due.plus(interval).max(now)
+            was_due.plus(*interval).max(now)
         } else {
-            now.plus(interval.min(Millis::from_us(config.retry_after_us)))
+            now.plus(rules.retry_after.min(*interval))
         };
     }
 
-    fn unanswered(&mut self, config: &BusConfig, now: Moment) -> bool {
+    fn unanswered(&mut self, rules: &Rules, now: Moment) -> bool {
         let was_silent = self.is_silent();
         if !was_silent && self.lost.count() == 0 {
             self.unanswered_since = now;
         }
         self.lost = self.lost.more();
         if !was_silent {
-            if self.lost.count() < config.trip_after.min(Lost::SILENT - 1) {
+            if self.lost.count() < rules.trip_after.min(Lost::SILENT - 1) {
                 return false;
             }
             self.lost = Lost(Lost::SILENT);
         }
-        let wait = Millis::from_us(config.first_probe_us).doubled(self.lost.count());
-        self.answered_or_probe = now.plus(wait.min(Millis::from_us(config.longest_probe_us)));
+        let wait = rules.first_probe.doubled(self.lost.count());
+        self.answered_or_probe = now.plus(wait.min(rules.longest_probe));
         !was_silent
     }
 }

@@ -39,7 +39,8 @@ pub use job::{Class, Job, JobOutcome};
 pub use meter::{LinkState, MAX_CYCLES, MeterSlot};
 pub use time::MAX_AHEAD_US;
 
-use time::{Epoch, Moment};
+use config::{CYCLE, Rules};
+use time::{Epoch, Millis, Moment};
 
 /// Most meters on one line: the unit numbers of Modbus.
 pub const MAX_METERS: usize = 247;
@@ -75,22 +76,22 @@ pub enum Next {
 pub struct Bus<S, C = [MeterCounters; 0]> {
     meters: S,
     counters: C,
-    config: BusConfig,
     epoch: Epoch,
+    rules: Rules,
     running: Option<Running>,
-    /// Last meter served in each class, so that the next one gets its turn.
-    last_served: [usize; 3],
-    last_polled: usize,
-    urgent_run: u8,
     /// Before this time no probe is run while other work is due.
-    probe_pause_until_us: u64,
+    probe_pause_until: Moment,
+    /// Last meter served in each class, so that the next one gets its turn.
+    last_served: [u8; 3],
+    last_polled: u8,
+    urgent_run: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Running {
-    slot: usize,
+    slot: u8,
     job: Job,
-    since_us: u64,
+    since: Moment,
 }
 
 impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
@@ -117,18 +118,18 @@ where
         if count > MAX_METERS {
             return Err(BusError::TooManyMeters { count });
         }
-        config.check()?;
-        let last = count.saturating_sub(1);
+        let rules = Rules::new(&config)?;
+        let last = narrow(count.saturating_sub(1));
         Ok(Self {
             meters,
             counters,
-            config,
             epoch: Epoch::new(),
+            rules,
             running: None,
+            probe_pause_until: Moment::START,
             last_served: [last; 3],
             last_polled: last,
             urgent_run: 0,
-            probe_pause_until_us: 0,
         })
     }
 
@@ -154,10 +155,10 @@ where
     ///
     /// # Errors
     /// [`BusError::NoSuchSlot`], [`BusError::NoSuchCycle`], [`BusError::TooLong`].
-    pub fn set_cycle(&mut self, slot: usize, cycle: usize, after_us: Option<u64>, now_us: u64) -> Result<(), BusError> {
-        time::check("time until a cycle begins", after_us.unwrap_or_default())?;
+    pub fn set_cycle(&mut self, slot: usize, cycle: u8, after_us: Option<u64>, now_us: u64) -> Result<(), BusError> {
+        let after = after_us.map(|after_us| Millis::new("time until a cycle begins", after_us)).transpose()?;
         let now = self.advance(now_us);
-        let due = after_us.map_or(Moment::NEVER, |after_us| now.plus(time::Millis::from_us(after_us)));
+        let due = after.map_or(Moment::NEVER, |after| now.plus(after));
         if self.meter_mut(slot)?.set_cycle(cycle, due) { Ok(()) } else { Err(BusError::NoSuchCycle { cycle }) }
     }
 
@@ -165,31 +166,31 @@ where
     ///
     /// # Errors
     /// [`BusError::NoSuchCycle`], [`BusError::TooLong`].
-    pub fn set_interval(&mut self, cycle: usize, interval_us: u64) -> Result<(), BusError> {
-        time::check("interval of a cycle", interval_us)?;
-        *self.config.cycle_us.get_mut(cycle).ok_or(BusError::NoSuchCycle { cycle })? = interval_us;
+    pub fn set_interval(&mut self, cycle: u8, interval_us: u64) -> Result<(), BusError> {
+        let interval = self.rules.cycles.get_mut(usize::from(cycle)).ok_or(BusError::NoSuchCycle { cycle })?;
+        *interval = Millis::new(CYCLE, interval_us)?;
         Ok(())
     }
 
     /// Whose turn is it? A job that is handed out counts as under way until it is reported.
     pub fn next(&mut self, now_us: u64) -> Next {
         if let Some(Running { slot, job, .. }) = self.running {
-            return Next::Running { slot, job };
+            return Next::Running { slot: slot.into(), job };
         }
         let now = self.advance(now_us);
         let poll = self.due_poll(now);
         let urgent = self.waiting_urgent();
-        let turn_of_poll = poll.is_some() && self.urgent_run >= self.config.max_urgent_run;
+        let turn_of_poll = poll.is_some() && self.urgent_run >= self.rules.max_urgent_run;
         let work = match (urgent, poll) {
             (Some(urgent), _) if !turn_of_poll => Some(urgent),
             (_, poll) => poll,
         };
-        let may_probe = work.is_none() || now_us >= self.probe_pause_until_us;
+        let may_probe = work.is_none() || now >= self.probe_pause_until;
         let urgent_first = work.is_some_and(|(_, job)| !matches!(job, Job::Poll { .. }));
         let probe = if may_probe && !urgent_first { self.due_probe(now) } else { None };
         match probe.or(work) {
             Some((slot, job)) => {
-                self.start(slot, job, poll.is_some(), now_us);
+                self.start(slot, job, poll.is_some(), now);
                 Next::Run { slot, job }
             }
             None => self.earliest().map_or(Next::Idle, |moment| Next::WaitUntil(self.epoch.us(moment))),
@@ -201,25 +202,29 @@ where
         let (now, moved) = self.epoch.advance(now_us);
         if let Some(by_ms) = moved {
             self.meters.as_mut().iter_mut().for_each(|meter| meter.moved(by_ms));
+            self.probe_pause_until = self.probe_pause_until.moved(by_ms);
+            if let Some(running) = &mut self.running {
+                running.since = running.since.moved(by_ms);
+            }
         }
         now
     }
 
-    fn start(&mut self, slot: usize, job: Job, poll_is_due: bool, now_us: u64) {
-        self.running = Some(Running { slot, job, since_us: now_us });
+    fn start(&mut self, slot: usize, job: Job, poll_is_due: bool, now: Moment) {
+        self.running = Some(Running { slot: narrow(slot), job, since: now });
         let class = match job {
             Job::Money => Class::Money,
             Job::Control => Class::Control,
             Job::ReadNow => Class::ReadNow,
             Job::Poll { .. } => {
-                (self.urgent_run, self.last_polled) = (0, slot);
+                (self.urgent_run, self.last_polled) = (0, narrow(slot));
                 return;
             }
             Job::Probe => return,
         };
         self.urgent_run = if poll_is_due { self.urgent_run.saturating_add(1) } else { 0 };
         if let Some(last) = self.last_served.get_mut(class.rank()) {
-            *last = slot;
+            *last = narrow(slot);
         }
         if let Ok(meter) = self.meter_mut(slot) {
             meter.take(class);
@@ -232,30 +237,22 @@ where
     /// # Errors
     /// [`BusError::NotRunning`].
     pub fn finished(&mut self, slot: usize, job: Job, outcome: JobOutcome, now_us: u64) -> Result<(), BusError> {
-        let since_us = match self.running {
-            Some(running) if running.slot == slot && running.job == job => running.since_us,
+        let now = self.advance(now_us);
+        let since = match self.running {
+            Some(running) if usize::from(running.slot) == slot && running.job == job => running.since,
             _ => return Err(BusError::NotRunning { slot, job }),
         };
         self.running = None;
+        let rules = self.rules;
         if job == Job::Probe {
-            self.pause_probes(since_us, now_us);
+            // A probe that took so long is followed by a pause that keeps probes within their share.
+            self.probe_pause_until = now.plus(now.since(since).pause(rules.probe_share_percent));
         }
-        let now = self.advance(now_us);
-        let config = self.config;
-        let fell_silent = self.meter_mut(slot)?.finished(job, outcome, &config, now);
+        let fell_silent = self.meter_mut(slot)?.finished(job, outcome, &rules, now);
         if let Some(counters) = self.counters.as_mut().get_mut(slot) {
             counters.count(job, outcome, fell_silent);
         }
         Ok(())
-    }
-
-    /// A probe that took `t` is followed by a pause that keeps probes within their share.
-    fn pause_probes(&mut self, since_us: u64, now_us: u64) {
-        let share = u64::from(self.config.probe_share_percent.clamp(1, 100));
-        let took_us = now_us.saturating_sub(since_us);
-        let others = 100_u64.saturating_sub(share);
-        let pause_us = took_us.saturating_mul(others).checked_div(share).unwrap_or(0);
-        self.probe_pause_until_us = now_us.saturating_add(pause_us);
     }
 
     /// What is known about a meter's link.
@@ -296,9 +293,9 @@ where
     }
 
     /// All meters, beginning with the one after `last`.
-    fn after(&self, last: usize) -> impl Iterator<Item = (usize, &MeterSlot)> {
+    fn after(&self, last: u8) -> impl Iterator<Item = (usize, &MeterSlot)> {
         let meters = self.meters.as_ref().iter().enumerate();
-        let first = last.saturating_add(1);
+        let first = usize::from(last).saturating_add(1);
         meters.clone().skip(first).chain(meters.take(first))
     }
 
@@ -327,4 +324,9 @@ where
             .filter_map(|meter| if meter.is_silent() { meter.next_probe() } else { meter.next_poll().map(|p| p.1) })
             .min()
     }
+}
+
+/// No line has more meters than [`MAX_METERS`].
+fn narrow(slot: usize) -> u8 {
+    u8::try_from(slot).unwrap_or(u8::MAX)
 }

@@ -35,6 +35,11 @@ impl Moment {
         if sum == u32::MAX { Self(u32::MAX - 1) } else { Self(sum) }
     }
 
+    /// From an earlier time until this one.
+    pub(super) const fn since(self, earlier: Self) -> Millis {
+        Millis(self.0.saturating_sub(earlier.0))
+    }
+
     pub(super) fn known(self) -> Option<Self> {
         (self != Self::NEVER).then_some(self)
     }
@@ -46,15 +51,30 @@ impl Moment {
     }
 }
 
-/// A span, [`MAX_AHEAD_US`] at most.
+/// A span, [`MAX_AHEAD_US`] at most where it lies ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Millis(u32);
 
 impl Millis {
-    /// Begun milliseconds count.
+    /// Begun milliseconds count. `what` is named if it is too long.
+    pub(super) fn new(what: &'static str, span_us: u64) -> Result<Self, BusError> {
+        if span_us > MAX_AHEAD_US {
+            return Err(BusError::TooLong { what, span_us, limit_us: MAX_AHEAD_US });
+        }
+        Ok(Self::from_us(span_us))
+    }
+
+    /// What is too long is cut.
     pub(super) fn from_us(span_us: u64) -> Self {
         let millis = u32::try_from(span_us.div_ceil(1_000)).unwrap_or(MAX_AHEAD_MS);
         Self(millis.min(MAX_AHEAD_MS))
+    }
+
+    /// The pause after this span that makes it `share_percent` of the whole.
+    pub(super) fn pause(self, share_percent: u8) -> Self {
+        let others = u32::from(100_u8.saturating_sub(share_percent));
+        let pause = self.0.saturating_mul(others).checked_div(share_percent.into()).unwrap_or(0);
+        Self(pause.min(MAX_AHEAD_MS))
     }
 
     /// Doubled so many times.
@@ -64,43 +84,38 @@ impl Millis {
     }
 }
 
-/// Refuses a span that does not fit.
-pub(super) fn check(what: &'static str, span_us: u64) -> Result<(), BusError> {
-    if span_us > MAX_AHEAD_US {
-        return Err(BusError::TooLong { what, span_us, limit_us: MAX_AHEAD_US });
-    }
-    Ok(())
-}
-
 /// What the stored times are counted from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Epoch {
-    at_us: Option<u64>,
+    /// Before the first time is told, the end of all time.
+    at_us: u64,
 }
 
 impl Epoch {
     pub(super) const fn new() -> Self {
-        Self { at_us: None }
+        Self { at_us: u64::MAX }
     }
 
     /// Now as it is stored, and by how many milliseconds the stored times have to move first. Time that goes backwards stands
     /// still at the epoch.
     pub(super) fn advance(&mut self, now_us: u64) -> (Moment, Option<u64>) {
-        let at_us = *self.at_us.get_or_insert(now_us);
-        let age_ms = now_us.saturating_sub(at_us) / 1_000;
+        if self.at_us == u64::MAX {
+            self.at_us = now_us;
+        }
+        let age_ms = now_us.saturating_sub(self.at_us) / 1_000;
         match u32::try_from(age_ms) {
             Ok(age_ms) if age_ms <= MOVE_AT_MS => (Moment(age_ms), None),
             _ => {
                 let by_ms = age_ms.saturating_sub(KEPT_MS.into());
-                self.at_us = Some(at_us.saturating_add(by_ms.saturating_mul(1_000)));
+                self.at_us = self.at_us.saturating_add(by_ms.saturating_mul(1_000));
                 (Moment(KEPT_MS), Some(by_ms))
             }
         }
     }
 
-    /// In the caller's microseconds. A bus that was told no time yet counts from 0.
+    /// In the caller's microseconds.
     pub(super) fn us(&self, moment: Moment) -> u64 {
-        self.at_us.unwrap_or(0).saturating_add(u64::from(moment.0).saturating_mul(1_000))
+        self.at_us.saturating_add(u64::from(moment.0).saturating_mul(1_000))
     }
 }
 
@@ -153,6 +168,6 @@ mod tests {
             [0, 3, 20, 40, 255].map(|times| Millis(5_000).doubled(times).0),
             [5_000, 40_000, MAX_AHEAD_MS, MAX_AHEAD_MS, MAX_AHEAD_MS]
         );
-        assert!(check("x", MAX_AHEAD_US).is_ok() && check("x", MAX_AHEAD_US + 1).is_err());
+        assert!(Millis::new("x", MAX_AHEAD_US).is_ok() && Millis::new("x", MAX_AHEAD_US + 1).is_err());
     }
 }

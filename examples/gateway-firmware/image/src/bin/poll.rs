@@ -3,10 +3,11 @@
 #![no_std]
 #![no_main]
 
+use core::mem::MaybeUninit;
 use cortex_m_rt::entry;
 use gateway_firmware::{
     board::{Direction, Timer, Uart},
-    text::{Part, line},
+    text::{Part, line, number_or},
 };
 use meter_protocol::{
     acrel::Realtime,
@@ -18,18 +19,25 @@ use meter_protocol::{
 /// An emulated line takes no time; its meters answer within a tenth of a second or not at all. A real one is
 /// `LineConfig::rtu(9600, CharFormat::N8_1)`.
 const LINE: LineConfig = LineConfig::rtu_unpaced().with_response_timeout_us(200_000).with_longest_response_us(250_000);
-/// Meters on the line, units 1 to 32.
-const METERS: usize = 32;
+/// Meters on the line, units 1 to 32 unless the build says otherwise.
+const METERS: usize = number_or(option_env!("GATEWAY_METERS"), 32);
+
+type Line = Client<Uart, Direction, &'static Timer, &'static Timer>;
+type Meters = Bus<[MeterSlot; METERS]>;
 
 #[entry]
 fn main() -> ! {
-    let timer = Timer::start();
+    // What lives as long as the image has its own place, and the stack has none of it.
+    static mut TIMER: MaybeUninit<Timer> = MaybeUninit::uninit();
+    static mut CLIENT: MaybeUninit<Line> = MaybeUninit::uninit();
+    static mut BUS: MaybeUninit<Meters> = MaybeUninit::uninit();
+    let timer = TIMER.write(Timer::start());
+    let client = open(CLIENT, timer);
+    let Some(bus) = share(BUS) else { halt() };
     let mut station = Uart::station();
-    let mut client = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
-    let Ok(mut bus) = Bus::new([MeterSlot::polled(); METERS], BusConfig::every(0)) else { halt() };
     let mut round = Round::default();
     loop {
-        let turn = client.run_next(&mut bus, |client, slot, _| poll(client, slot, &mut round));
+        let turn = client.run_next(bus, |client, slot, _| poll(client, slot, &mut round));
         match turn {
             Ok(Turn::Ran { .. }) if round.asked == METERS as u32 => round.tell(&mut station),
             Ok(Turn::WaitUntil(until_us)) => {
@@ -41,7 +49,17 @@ fn main() -> ! {
     }
 }
 
-type Line<'t> = Client<Uart, Direction, &'t Timer, &'t Timer>;
+/// Apart from the loop, so that the stack holds no second copy while it runs.
+#[inline(never)]
+fn open(place: &'static mut MaybeUninit<Line>, timer: &'static Timer) -> &'static mut Line {
+    place.write(Client::new(Uart::meters(), Direction::pin(), timer, timer, LINE))
+}
+
+#[inline(never)]
+fn share(place: &'static mut MaybeUninit<Meters>) -> Option<&'static mut Meters> {
+    let bus = Bus::new([MeterSlot::polled(); METERS], BusConfig::every(0)).ok()?;
+    Some(place.write(bus))
+}
 
 /// What happened since the last line.
 #[derive(Default)]
@@ -53,7 +71,7 @@ struct Round {
     energy: u64,
 }
 
-fn poll(client: &mut Line<'_>, slot: usize, round: &mut Round) -> JobOutcome {
+fn poll(client: &mut Line, slot: usize, round: &mut Round) -> JobOutcome {
     round.asked += 1;
     let unit = slot as u8 + 1;
     match client.read_block::<Realtime>(unit) {
