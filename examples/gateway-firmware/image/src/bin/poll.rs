@@ -1,5 +1,5 @@
-//! Polls the meters of one line, round after round, and tells each round's figures on the station's UART in clear text. No
-//! allocator, no path to a panic.
+//! Polls the meters of one line, round after round, and tells each round's figures on the station's UART: in clear text, or
+//! sealed if built so. No allocator; in clear text, no path to a panic.
 #![no_std]
 #![no_main]
 
@@ -7,7 +7,8 @@ use core::mem::MaybeUninit;
 use cortex_m_rt::entry;
 use gateway_firmware::{
     board::{Direction, Timer, Uart},
-    text::{Part, line, number_or},
+    station::Station,
+    text::{Part, number_or},
 };
 use meter_protocol::{
     acrel::Realtime,
@@ -22,21 +23,23 @@ const LINE: LineConfig = LineConfig::rtu_unpaced().with_response_timeout_us(200_
 /// Meters on the line, units 1 to 32 unless the build says otherwise.
 const METERS: usize = number_or(option_env!("GATEWAY_METERS"), 32);
 
-type Line = Client<Uart, Direction, &'static Timer, &'static Timer>;
-type Meters = Bus<[MeterSlot; METERS]>;
+type Line = Client<Uart, Direction, Timer, Timer>;
+type Slots = [MeterSlot; METERS];
 
 #[entry]
 fn main() -> ! {
     // What lives as long as the image has its own place, and the stack has none of it.
-    static mut TIMER: MaybeUninit<Timer> = MaybeUninit::uninit();
     static mut CLIENT: MaybeUninit<Line> = MaybeUninit::uninit();
-    static mut BUS: MaybeUninit<Meters> = MaybeUninit::uninit();
-    let timer = TIMER.write(Timer::start());
+    static mut SLOTS: MaybeUninit<Slots> = MaybeUninit::uninit();
+    static mut BUS: MaybeUninit<Bus<&'static mut Slots>> = MaybeUninit::uninit();
+    let timer = Timer::start();
     let client = open(CLIENT, timer);
-    let Some(bus) = share(BUS) else { halt() };
-    let mut station = Uart::station();
+    let Ok(bus) = Bus::new(SLOTS.write([MeterSlot::polled(); METERS]), BusConfig::every(0)) else { halt() };
+    let bus = BUS.write(bus);
+    let Some(mut station) = Station::open() else { halt() };
     let mut round = Round::default();
     loop {
+        station.listen(timer);
         let turn = client.run_next(bus, |client, slot, _| poll(client, slot, &mut round));
         match turn {
             Ok(Turn::Ran { .. }) if round.asked == METERS as u32 => round.tell(&mut station),
@@ -51,14 +54,8 @@ fn main() -> ! {
 
 /// Apart from the loop, so that the stack holds no second copy while it runs.
 #[inline(never)]
-fn open(place: &'static mut MaybeUninit<Line>, timer: &'static Timer) -> &'static mut Line {
+fn open(place: &'static mut MaybeUninit<Line>, timer: Timer) -> &'static mut Line {
     place.write(Client::new(Uart::meters(), Direction::pin(), timer, timer, LINE))
-}
-
-#[inline(never)]
-fn share(place: &'static mut MaybeUninit<Meters>) -> Option<&'static mut Meters> {
-    let bus = Bus::new([MeterSlot::polled(); METERS], BusConfig::every(0)).ok()?;
-    Some(place.write(bus))
 }
 
 /// What happened since the last line.
@@ -85,7 +82,7 @@ fn poll(client: &mut Line, slot: usize, round: &mut Round) -> JobOutcome {
 }
 
 impl Round {
-    fn tell(&mut self, station: &mut Uart) {
+    fn tell(&mut self, station: &mut Station) {
         self.number += 1;
         let parts = [
             Part::Word("round "),
@@ -95,7 +92,7 @@ impl Round {
             Part::Word(" energy "),
             Part::Number(self.energy),
         ];
-        line(station, &parts);
+        station.tell(&parts);
         (self.asked, self.answered, self.energy) = (0, 0, 0);
     }
 }
