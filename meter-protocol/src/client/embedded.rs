@@ -19,7 +19,7 @@
 //!     C: Clock,                    // a timer
 //! {
 //!     let mut client = Client::new(uart, de, delay, clock, LineConfig::rtu(9600, CharFormat::N8_1));
-//!     let mut bus = Bus::new([MeterSlot::polled(180_000_000); 2], BusConfig::default())?;
+//!     let mut bus = Bus::new([MeterSlot::polled(); 2], BusConfig::every(180_000_000))?;
 //!     loop {
 //!         let turn = client.run_next(&mut bus, |client, slot, _job| {
 //!             let unit = if slot == 0 { 1 } else { 2 };
@@ -49,7 +49,7 @@ use super::port::Drive;
 use super::typed::{typed_reads, typed_writes};
 use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch, submitted};
 use crate::acrel::{Block, BlockError, Confirmed, LinkId, Model, Realtime, RealtimeLayout};
-use crate::bus::{Bus, BusError, Job, JobOutcome, MeterSlot, Next};
+use crate::bus::{Bus, BusError, Job, JobOutcome, MeterCounters, MeterSlot, Next};
 use crate::map::{Field, Integer, Number};
 use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session};
 use crate::wire::{MAX_ADU_LEN, Registers, Reply, Request};
@@ -198,11 +198,15 @@ where
     ///
     /// # Errors
     /// [`BusError`] when `work` changed what is under way.
-    pub fn run_next<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>>(
+    pub fn run_next<S, N>(
         &mut self,
-        bus: &mut Bus<S>,
+        bus: &mut Bus<S, N>,
         work: impl FnOnce(&mut Self, usize, Job) -> JobOutcome,
-    ) -> Result<Turn, BusError> {
+    ) -> Result<Turn, BusError>
+    where
+        S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>,
+        N: AsRef<[MeterCounters]> + AsMut<[MeterCounters]>,
+    {
         let mut next = bus.next(self.clock.now_us());
         if let Next::Running { slot, job } = next {
             bus.finished(slot, job, JobOutcome::NotTransmitted, self.clock.now_us())?;

@@ -39,7 +39,7 @@ use super::port::Drive;
 use super::typed::{typed_reads, typed_writes};
 use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch, submitted};
 use crate::acrel::{Block, BlockError, Confirmed, LinkId, Model, Realtime, RealtimeLayout};
-use crate::bus::{Bus, BusError, Job, JobOutcome, MeterSlot, Next};
+use crate::bus::{Bus, BusError, Job, JobOutcome, MeterCounters, MeterSlot, Next};
 use crate::map::{Field, Integer, Number};
 use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session};
 use crate::wire::{MAX_ADU_LEN, Registers, Reply, Request};
@@ -234,11 +234,15 @@ where
     ///
     /// # Errors
     /// [`BusError`] when `work` changed what is under way.
-    pub async fn run_next<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>>(
+    pub async fn run_next<S, N>(
         &mut self,
-        bus: &mut Bus<S>,
+        bus: &mut Bus<S, N>,
         work: impl AsyncFnOnce(&mut Self, usize, Job) -> JobOutcome,
-    ) -> Result<Turn, BusError> {
+    ) -> Result<Turn, BusError>
+    where
+        S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>,
+        N: AsRef<[MeterCounters]> + AsMut<[MeterCounters]>,
+    {
         let mut next = bus.next(self.clock.now_us());
         if let Next::Running { slot, job } = next {
             bus.finished(slot, job, JobOutcome::NotTransmitted, self.clock.now_us())?;

@@ -143,8 +143,8 @@ fn a_port_that_ends_or_fails_is_told() {
 fn a_bus_is_driven_and_a_dropped_job_is_reported() {
     let line = line();
     let mut driver = driver(&line);
-    let slots = [MeterSlot::polled(10_000_000), MeterSlot::polled(10_000_000)];
-    let mut bus = Bus::new(slots, BusConfig::default()).unwrap();
+    let slots = [MeterSlot::polled(); 2];
+    let mut bus = Bus::new(slots, BusConfig::every(10_000_000)).unwrap();
     bus.request(1, Class::Control).unwrap();
     block_on(
         &line,

@@ -178,8 +178,7 @@ fn broadcasts_and_factory_windows_are_refused_before_the_pin_moves() {
 fn a_bus_is_driven_money_first() {
     let line = line();
     let mut client = client(&line);
-    let mut bus =
-        Bus::new([MeterSlot::polled(10_000_000), MeterSlot::polled(10_000_000)], BusConfig::default()).unwrap();
+    let mut bus = Bus::new([MeterSlot::polled(); 2], BusConfig::every(10_000_000)).unwrap();
     bus.request(1, Class::Money).unwrap();
     let mut jobs = Vec::new();
     while client.now_us() < 21_000_000 {
