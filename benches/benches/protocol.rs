@@ -1,20 +1,17 @@
 //! Frames and blocks of the meters, beside the published codecs. Every decoder also reads all registers it got.
 
 use benches::criterion;
+use benches::frames::{MOST_REGISTERS, REALTIME_REGISTERS, UNIT, expectation, realtime_reply, registers, reply, sum};
 use criterion::Criterion;
 use meter_protocol::acrel::{Realtime, RealtimeLayout};
 use meter_protocol::wire::crc::{crc16, crc16_8k, crc16_512};
-use meter_protocol::wire::{Answer, Expectation, Registers, Reply, Request, rtu};
+use meter_protocol::wire::{Answer, Request, rtu};
 use modbus_core::rtu as peer_rtu;
 use rmodbus::ModbusProto;
 use rmodbus::client::ModbusRequest;
 use rusty_modbus_codec::request::ReadHoldingRegistersRequest;
 use rusty_modbus_codec::{Encode as _, ResponsePdu};
 use std::hint::black_box;
-
-const UNIT: u8 = 1;
-const MOST_REGISTERS: u16 = 125;
-const REALTIME_REGISTERS: u16 = 48;
 
 fn main() {
     let mut criterion = criterion();
@@ -24,29 +21,6 @@ fn main() {
     encode(&mut criterion);
     realtime(&mut criterion);
     criterion.final_summary();
-}
-
-/// The reply to a read of `count` registers from 0200H.
-fn reply(count: u16) -> Vec<u8> {
-    let data: Vec<u8> = (0..2 * count).map(|index| index.wrapping_mul(37).to_le_bytes()[0]).collect();
-    let registers = Registers::holding(0x0200, &data).expect("at most 125 registers");
-    let answer = Answer::Reply(Reply::Registers(registers));
-    rtu::encode_answer(UNIT, &answer, &mut [0; 256]).expect("it fits").to_vec()
-}
-
-fn expectation(count: u16) -> Expectation {
-    Request::read_holding(0x0200, count).expect("at most 125 registers").expectation()
-}
-
-fn sum(registers: &Registers<'_>) -> u16 {
-    registers.words().fold(0, u16::wrapping_add)
-}
-
-fn registers<'a>(answer: Answer<'a>) -> Registers<'a> {
-    match answer {
-        Answer::Reply(Reply::Registers(registers)) => registers,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn crc(criterion: &mut Criterion) {
@@ -163,13 +137,8 @@ fn encode(criterion: &mut Criterion) {
 
 /// The typed snapshot beside what nobody can do without: copying the registers.
 fn realtime(criterion: &mut Criterion) {
-    let mut frame = reply(REALTIME_REGISTERS);
-    // A clock that exists, so that all of the block is read: 2026-03-05 Thursday 14:07:30.
-    frame[3 + 80..][..7].copy_from_slice(&[0x1A, 3, 5, 4, 14, 7, 30]);
-    let body = frame.len() - 2;
-    let fitting = crc16(&frame[..body]).to_le_bytes();
-    frame[body..].copy_from_slice(&fitting);
-    let data = &frame[3..body];
+    let frame = realtime_reply();
+    let data = &frame[3..frame.len() - 2];
     let expected = expectation(REALTIME_REGISTERS);
     let parse = |data: &[u8]| Realtime::parse(RealtimeLayout::FourRate, data).expect("whole");
     assert!(parse(data).clock.is_ok());

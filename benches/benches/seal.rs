@@ -2,13 +2,12 @@
 //! bare payload. Suites 2 and 3 stand beside it.
 
 use benches::criterion;
+use benches::links::{key_bytes, session};
 use cipher::{Block, BlockCipherEncrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 use cmac::Mac;
 use criterion::{Criterion, Throughput};
 use des::TdesEde3;
-use meter_protocol::seal::{
-    Form, Hello, HelloRequest, KeyBundle, Link, MAX_FRAME_LEN, MAX_PAYLOAD_LEN, Nonce, PeerId, PeerKeys, Suite,
-};
+use meter_protocol::seal::{MAX_FRAME_LEN, MAX_PAYLOAD_LEN, Suite};
 use std::hint::black_box;
 
 type DesBlock = Block<TdesEde3>;
@@ -22,22 +21,6 @@ fn main() {
         opening(&mut criterion, size);
     }
     criterion.final_summary();
-}
-
-fn key_bytes(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i as u8).wrapping_mul(37) ^ 0x5B).collect()
-}
-
-fn session(suite: Suite) -> (Link, Link) {
-    let mut keys = PeerKeys::new(PeerId(7));
-    keys.insert(1, KeyBundle::from_slice(suite, &key_bytes(suite.key_len())).expect("a good key")).expect("one key");
-    let mut hello = Hello::new(&keys, Form::Stream, Nonce([1; 16])).expect("a key is there");
-    let request = HelloRequest::read(hello.frame()).expect("a question");
-    let mut answer = request.answer(&keys, Nonce([2; 16])).expect("the same keys");
-    let mut collector = hello.finish(answer.frame()).expect("the same keys");
-    let mut frame = [0; MAX_FRAME_LEN];
-    let station = answer.confirm(collector.seal(b"", &mut frame).expect("room")).expect("an empty frame");
-    (collector, station)
 }
 
 /// Blocks that a frame of suite 1 costs: one for the IV, each of the body twice, the header under the MAC.

@@ -1,4 +1,9 @@
-//! What the benchmarks in `benches/` share: how samples are taken.
+//! What the benchmarks in `benches/` share: what is measured, and how samples are taken.
+
+pub mod books;
+pub mod frames;
+pub mod links;
+pub mod years;
 
 use core::time::Duration;
 use criterion::Criterion;
