@@ -245,6 +245,9 @@ impl World {
         }
         let most = self.meters.len() * (3 * usize::from(MAX_WAITING) + 1) + 1;
         for _ in 0..most {
+            if !self.meters.iter().any(|meter| meter.silent || meter.waiting != [0; 3]) {
+                break;
+            }
             self.next();
             self.finish(JobOutcome::Answered);
         }

@@ -193,24 +193,43 @@ fn plain_value(value: &DeValue<'_>) -> toml::Value {
 }
 
 fn read_folder(path: &Path) -> Result<Raw, Vec<Complaint>> {
-    let mut raw = Raw { folder: path.to_owned(), ..Raw::default() };
     let mut complaints = Vec::new();
+    let mut files = Vec::new();
     for kind in KINDS {
         let file = path.join(format!("{kind}.csv"));
         if !file.exists() {
             continue;
         }
-        match read_text(&file).and_then(|(name, text)| csv_rows(&name, &text)) {
+        match read_text(&file) {
+            Ok((name, text)) => files.push((kind, name, text)),
+            Err(errors) => complaints.extend(errors),
+        }
+    }
+    match from_csv(&files, path) {
+        Ok(raw) if complaints.is_empty() => Ok(raw),
+        Ok(_) => Err(complaints),
+        // That no file could be read has its reasons already.
+        Err(_) if files.is_empty() && !complaints.is_empty() => Err(complaints),
+        Err(errors) => Err(complaints.into_iter().chain(errors).collect()),
+    }
+}
+
+/// Reads the texts of CSV files, each with its kind and its name. `folder` is what their `file` fields are relative to.
+pub fn from_csv(files: &[(&'static str, Arc<str>, String)], folder: &Path) -> Result<Raw, Vec<Complaint>> {
+    let mut raw = Raw { folder: folder.to_owned(), ..Raw::default() };
+    let mut complaints = Vec::new();
+    for (kind, name, text) in files {
+        match csv_rows(name, text) {
             Ok(rows) => {
                 raw.rows.insert(kind, rows);
             }
             Err(errors) => complaints.extend(errors),
         }
     }
-    if raw.rows.is_empty() && complaints.is_empty() {
+    if files.is_empty() {
         let names: Vec<String> = KINDS.iter().map(|kind| format!("{kind}.csv")).collect();
         complaints.push(Complaint {
-            place: Place { file: path.display().to_string().into(), line: 1, column: 1 },
+            place: Place { file: folder.display().to_string().into(), line: 1, column: 1 },
             reason: format!("the folder has none of {}", names.join(", ")),
         });
     }
