@@ -177,20 +177,19 @@ async fn sell(
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let places = station.site.settings.currency_places;
     let order = order::read(header("content-type"), header("idempotency-key"), &body, places)?;
-    let id =
-        station.books.sell(&order.key, &body, order.account, order.amount_minor, &order.channel).await.map_err(|error| {
-            match error {
-                SellError::OtherBody => Problem::new(
-                    StatusCode::CONFLICT,
-                    "key-used",
-                    "Key used before",
-                    "this `Idempotency-Key` was used for another request; nothing was sold now",
-                ),
-                SellError::NoAccount => Problem::not_found(format!("there is no open account {}", order.account)),
-                SellError::Refused(reason) => Problem::refused(reason),
-                SellError::Store(error) => Problem::store(&error),
-            }
-        })?;
+    let id = station.books.sell(&order.key, &body, order.account, order.amount_minor, &order.channel).await.map_err(
+        |error| match error {
+            SellError::OtherBody => Problem::new(
+                StatusCode::CONFLICT,
+                "key-used",
+                "Key used before",
+                "this `Idempotency-Key` was used for another request; nothing was sold now",
+            ),
+            SellError::NoAccount => Problem::not_found(format!("there is no open account {}", order.account)),
+            SellError::Refused(reason) => Problem::refused(reason),
+            SellError::Store(error) => Problem::store(&error),
+        },
+    )?;
     let row =
         read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
     Ok((StatusCode::ACCEPTED, Json(SaleView::new(&row, station.scale()))))
