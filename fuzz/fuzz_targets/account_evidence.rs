@@ -6,22 +6,23 @@
 //! It must hold that nothing panics; that a decision changes nothing and a refused command has no trace; that the events
 //! of a decision apply, and that the ledger takes their transfers (limits included); that the trial balance balances
 //! and agrees with the account; that replaying the events gives the same state; that after a restart no purchase frame
-//! is among the things to do; that one sale never has two different frames.
+//! and no overwrite of money is among the things to do; that one sale never has two different frames.
 #![no_main]
 
 use fuzz::{Meter, Tape};
 use libfuzzer_sys::fuzz_target;
 use prepay_core::account::{
-    Account, Command, Effect, Event, Fact, MeterTakeOver, MeterTerms, OpenMode, Payment, Purse, ReadBack,
+    Account, Command, Effect, Event, Fact, MeterTakeOver, MeterTerms, OpenMode, Payment, Purse, ReadBack, RefundTo,
     SaleResolution, SupplyOrder, Terms,
 };
 use prepay_core::credit::Levels;
-use prepay_core::id::{AccountId, ChannelId, MeterNumber, OperatorId, Reason, SaleId};
+use prepay_core::id::{AccountId, ChannelId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use prepay_core::ledger::{AccountKey, AccountKind, Entry, Ledger, LedgerError, ShardId, verify};
 use prepay_core::money::{Currency, Money};
 use prepay_core::persist::Persisted;
 use prepay_core::reading::{Force, MeterReading, Rates};
 use prepay_core::reconcile;
+use prepay_core::refund::RefundTake;
 use prepay_core::sale::{EqualCountRule, SendOutcome};
 use prepay_core::settlement::{MeterPrices, PriceRequest, Priced, Pricer, PricerRefusal, PricerState, RegisterLimits};
 use prepay_core::time::Now;
@@ -55,6 +56,8 @@ struct World {
     next_sale: u64,
     /// Amount and count of each sale's frame.
     frames: BTreeMap<SaleId, (Money, u16)>,
+    /// Remaining amount and count of each refund's last frame.
+    overwrites: BTreeMap<RefundId, (Money, u16)>,
 }
 
 fn meter_number(place: usize) -> MeterNumber {
@@ -87,6 +90,7 @@ impl World {
             now: Now::new(1_000_000, 1_772_719_650),
             next_sale: 1,
             frames: BTreeMap::new(),
+            overwrites: BTreeMap::new(),
         };
         let prices = MeterPrices { decimals: 4, raw: Rates::new(&[12_000, 4_000]).expect("two rates") };
         let taken_over = world.meters.map(|meter| MeterTakeOver {
@@ -106,7 +110,7 @@ impl World {
     }
 
     fn step(&mut self, tape: &mut Tape<'_>) {
-        let (operation, place) = (tape.byte() % 24, usize::from(tape.byte() & 1));
+        let (operation, place) = (tape.byte() % 32, usize::from(tape.byte() & 1));
         let meter = meter_number(place);
         let sale = self.a_sale(place, tape);
         let why = || Reason::new("told so").expect("it says something");
@@ -175,6 +179,7 @@ impl World {
             }
             21 => return self.tamper(place, tape),
             22 => return self.restart(),
+            24..=31 => return self.refund_step(operation, place, tape),
             _ => {
                 let amount = minor(i64::from_be_bytes(tape.array()));
                 let sale = SaleId(tape.long().into());
@@ -188,6 +193,57 @@ impl World {
             }
         };
         self.tell(&command);
+    }
+
+    /// One step of a refund or reversal.
+    fn refund_step(&mut self, operation: u8, place: usize, tape: &mut Tape<'_>) {
+        let (meter, operator) = (meter_number(place), CLERK);
+        let why = Reason::new("told so").expect("it says something");
+        let open = self.account.meter(meter).and_then(|state| state.refund().map(|refund| refund.id));
+        let refund = open.unwrap_or_else(|| RefundId(tape.byte().into()));
+        let command = match operation {
+            24 => {
+                let refund = RefundId(self.next_sale);
+                self.next_sale += 1;
+                let take =
+                    if tape.flag() { RefundTake::Everything } else { RefundTake::Exactly(minor(tape.word().into())) };
+                let to = tape.pick(&[RefundTo::OriginalChannel, RefundTo::Purse]);
+                Command::RequestRefund { refund, from: tape.flag().then_some(meter), take, to, operator, why }
+            }
+            25 => {
+                let refund = RefundId(self.next_sale);
+                self.next_sale += 1;
+                Command::RequestReversal { refund, sale: SaleId(tape.byte().into()), operator, why }
+            }
+            26 => Command::BeginRefund { refund, evidence: self.evidence(place, tape) },
+            27 => {
+                // The frame of the open refund arrives, perhaps again, perhaps half.
+                if let Some((remaining, count)) = self.overwrites.get(&refund) {
+                    self.meters[place].overwrite(*remaining, *count, tape.byte() % 8 == 7);
+                }
+                return;
+            }
+            28 => {
+                let outcome = tape.pick(&[SendOutcome::ReplySeen, SendOutcome::NoReply, SendOutcome::NotTransmitted]);
+                Command::RefundSent { refund, outcome }
+            }
+            29 => {
+                let read_back = match tape.flag() {
+                    true => ReadBack::Unreadable,
+                    false => ReadBack::Reading(self.evidence(place, tape)),
+                };
+                Command::RefundReadBack { refund, read_back }
+            }
+            30 => Command::RefundFenceClosed { refund },
+            _ if tape.flag() => Command::RefundProbeDue { refund },
+            _ => Command::RequestRefundVoid { refund, by: CLERK, why },
+        };
+        self.tell(&command);
+    }
+
+    /// A true reading, or one with something wrong.
+    fn evidence(&mut self, place: usize, tape: &mut Tape<'_>) -> MeterReading {
+        if tape.byte() % 4 == 3 { self.lie(place, tape) } else { self.reading(place) }
     }
 
     /// The open sale of a meter, or any.
@@ -278,9 +334,16 @@ impl World {
         self.journal.extend(entries);
         let receipt = Persisted::attest(ACCOUNT, self.account.seq());
         for effect in decision.effects.release(&receipt).expect("all events are stored") {
-            if let Effect::SendPurchase { sale, amount, new_count, frame, .. } = effect {
-                assert_eq!(self.frames.get(&sale), Some(&(amount, new_count)), "another frame of one sale");
-                assert!(self.account.may_send(sale, frame));
+            match effect {
+                Effect::SendPurchase { sale, amount, new_count, frame, .. } => {
+                    assert_eq!(self.frames.get(&sale), Some(&(amount, new_count)), "another frame of one sale");
+                    assert!(self.account.may_send(sale, frame));
+                }
+                Effect::OverwriteBalance { refund, write, frame, .. } => {
+                    assert!(self.account.may_overwrite(refund, frame));
+                    self.overwrites.insert(refund, (write.remaining(), write.purchase_count()));
+                }
+                _ => {}
             }
         }
         assert!(self.ledger.trial_balance().balances());
@@ -303,7 +366,9 @@ impl World {
         self.now = Now::new(5, self.now.utc_s + 60);
         let receipt = Persisted::attest(ACCOUNT, self.account.seq());
         let effects = self.account.resume(self.now).release(&receipt).expect("all events are stored");
-        assert!(!effects.iter().any(|effect| matches!(effect, Effect::SendPurchase { .. })), "{effects:?}");
+        let is_money =
+            |effect: &Effect| matches!(effect, Effect::SendPurchase { .. } | Effect::OverwriteBalance { .. });
+        assert!(!effects.iter().any(is_money), "{effects:?}");
     }
 
     fn audit(&mut self) {

@@ -3,12 +3,12 @@
 //! Input: which block, then its bytes.
 #![no_main]
 
-use fuzz::Tape;
+use fuzz::{Tape, confirmed};
 use libfuzzer_sys::fuzz_target;
 use meter_protocol::acrel::{
-    Clock, Confirmed, DateTable, DateTableOrder, DayTable, DayTableNumber, DayTableReading, FirmwareVersion,
-    ForceState, Line, LinkId, MeterNumber, MicroPrices, Model, MoneyOverwrite, PrepayBlock, PriceDecimals, Profile,
-    Purchase, RateCodes, Realtime, RealtimeLayout, Settings, StatusWord2,
+    Clock, DateTable, DateTableOrder, DayTable, DayTableNumber, DayTableReading, FirmwareVersion, ForceState, Line,
+    MeterNumber, MicroPrices, Model, MoneyOverwrite, PrepayBlock, PriceDecimals, Profile, Purchase, RateCodes,
+    Realtime, RealtimeLayout, Settings, StatusWord2,
 };
 use meter_protocol::wire::{Incoming, MAX_RTU_LEN, Registers, Reply, Request, rtu};
 
@@ -138,12 +138,6 @@ fn prepay(data: &[u8]) {
     let mut profile = Profile::unsettled();
     profile.price_decimals = PriceDecimals::new(4);
     assert_eq!(seen.prices.micro(&profile).unwrap(), prices.map(|raw| u64::from(raw) * 100));
-}
-
-/// A meter of this model, as it told itself.
-fn confirmed(model: Model) -> Confirmed<Model> {
-    let code = model.code().to_be_bytes();
-    Confirmed::from_reply(1, LinkId::first(1), &Registers::holding(0x0200, &code).unwrap()).unwrap()
 }
 
 fn day_table(mut tape: Tape<'_>) {

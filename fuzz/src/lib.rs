@@ -8,6 +8,6 @@ mod tape;
 mod text;
 
 pub use meter::Meter;
-pub use request::{Asked, answers, crc16_bitwise};
+pub use request::{Asked, answers, confirmed, crc16_bitwise};
 pub use tape::Tape;
 pub use text::mutate_words;

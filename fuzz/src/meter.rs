@@ -55,6 +55,14 @@ impl Meter {
         }
     }
 
+    /// Takes an overwrite of money, or only the half that stands first.
+    pub fn overwrite(&mut self, remaining: Money, count: u16, is_torn: bool) {
+        self.balance_fine = remaining.minor() * 100;
+        if !is_torn {
+            self.count = count;
+        }
+    }
+
     /// What it shows.
     #[must_use]
     pub fn reading(&self, taken: Now) -> MeterReading {

@@ -1,8 +1,8 @@
 //! Requests from a tape, and a slow second opinion on which frames answer them.
 
 use crate::Tape;
-use meter_protocol::acrel::{ForceMode, PrepayBlock, Realtime};
-use meter_protocol::wire::Request;
+use meter_protocol::acrel::{Confirmed, ForceMode, LinkId, Model, PrepayBlock, Realtime};
+use meter_protocol::wire::{Registers, Request};
 
 /// A request of any kind that a master builds.
 #[derive(Clone, Debug)]
@@ -73,6 +73,16 @@ pub fn answers(frame: &[u8], unit: u8, request: &Request<'_>) -> bool {
         Request::ReportId(meter_protocol::wire::request::IdQuery::AcrelVersion) => data.len() == 11,
         _ => data.len() > 1 && usize::from(data[0]) == data.len() - 1,
     }
+}
+
+/// A meter of this model, as it told itself.
+///
+/// # Panics
+/// Never: the word is that of a model.
+#[must_use]
+pub fn confirmed(model: Model) -> Confirmed<Model> {
+    let code = model.code().to_be_bytes();
+    Confirmed::from_reply(1, LinkId::first(1), &Registers::holding(0x0200, &code).expect("one word")).expect("a model")
 }
 
 /// CRC-16 of Modbus, one bit at a time: reflected polynomial A001H, start FFFFH.

@@ -115,7 +115,7 @@ fn a_tariff_that_would_need_more_is_refused_by_its_path() {
 #[test]
 fn random_tariffs_stay_within_the_bound() {
     for seed in 0..300 {
-        let tariff = random::tariff(&mut Random(seed), 30).0.compile().unwrap();
+        let tariff = random::tariff(&mut Random::from(seed), 30).0.compile().unwrap();
         let opening = Opening {
             from_utc_s: tariff.day_start_utc_s("2024-02-01").unwrap(),
             history: PeakHistory::NewSupply,

@@ -46,7 +46,7 @@ fn resumed<'a>(
 }
 
 fn one(seed: u64) -> [u64; 2] {
-    let mut random = Random(seed);
+    let mut random = Random::from(seed);
     let step_minutes = random.pick(&[15, 30, 60]);
     let (tariff, _) = random::tariff(&mut random, step_minutes);
     let tariff = Tariff { zone: random.pick(&ZONES).into(), ..tariff };

@@ -199,7 +199,7 @@ fn bad_values_are_refused_by_both() {
 fn random_tariffs_keep_to_the_schema_and_survive_json() {
     let validator = validator();
     for seed in 0..300 {
-        let (tariff, _) = random::tariff(&mut Random(seed), 30);
+        let (tariff, _) = random::tariff(&mut Random::from(seed), 30);
         let document = serde_json::to_value(&tariff).unwrap();
         assert_valid(&validator, &document);
         assert_eq!(serde_json::from_value::<Tariff>(document).unwrap(), tariff, "seed {seed}");

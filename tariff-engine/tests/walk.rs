@@ -23,7 +23,7 @@ fn zones() -> Vec<&'static str> {
 
 /// A random tariff without what asks for inputs, so that every month can be settled.
 fn tariff(seed: u64, zone: &str) -> Option<CompiledTariff> {
-    let (mut tariff, _): (Tariff, i64) = random::tariff(&mut Random(seed), 30);
+    let (mut tariff, _): (Tariff, i64) = random::tariff(&mut Random::from(seed), 30);
     tariff.zone = zone.into();
     for version in &mut tariff.versions {
         version.contract.clear();
@@ -90,7 +90,7 @@ fn walking_comes_to_the_same_as_looking_up() {
     for seed in 0..TARIFFS {
         for zone in zones() {
             let Some(tariff) = tariff(seed, zone) else { continue };
-            let mut random = Random(seed ^ 0xfeed);
+            let mut random = Random::from(seed ^ 0xfeed);
             // Over the changes of the clocks in spring and autumn, on both halves of the earth.
             let date = random.pick(&["2024-02-25", "2024-03-20", "2024-10-20", "2024-10-28", "2024-01-10"]);
             let energies: Vec<Energy> = (0..48 * 25).map(|_| Energy::from_micro_kwh(random.below(6_000_000))).collect();

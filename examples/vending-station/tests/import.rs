@@ -145,6 +145,20 @@ fn a_bad_tariff_is_told_by_its_path() {
     assert!(told.iter().any(|complaint| complaint.contains("tariff `flat`")), "{told:#?}");
 }
 
+#[test]
+fn a_tariff_file_is_read_up_to_a_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tariff = folder.path().join("endless.toml");
+    let file = fs::File::create(&tariff).expect("created");
+    file.set_len(site::raw::FILE_BYTES_MAX + 1).expect("a hole");
+    let start = GOOD.find("[[tariff]]").expect("it has one");
+    let site = format!("{}[[tariff]]\ncode = \"flat\"\nfile = \"endless.toml\"\n", &GOOD[..start]);
+    let path = folder.path().join("site.toml");
+    fs::write(&path, site).expect("written");
+    let told = site::load(&path).expect_err("it is too long");
+    assert!(told.iter().any(|complaint| complaint.reason.contains("bytes that are read")), "{told:#?}");
+}
+
 fn csv_folder(folder: &Path, meter_csv: &str) {
     let files = [
         ("site.csv", "name,currency,utc_offset_min\nTwo shops,CNY,480\n"),

@@ -1,4 +1,4 @@
-//! Random tariffs, from a seed.
+//! Random tariffs, from a seed or a tape of bytes.
 #![expect(unreachable_pub, reason = "a module of tests")]
 
 use tariff_engine::preset::{StandardPowerFactor, china_power_factor};
@@ -9,20 +9,43 @@ use tariff_engine::tariff::{
 };
 use tariff_engine::{Number, RoundingMode};
 
-/// SplitMix64.
-pub struct Random(pub u64);
+/// Choices from a tape of bytes while there are some, and from a seed behind its end.
+pub struct Random {
+    seed: u64,
+    /// The next byte stands last.
+    tape: Vec<u8>,
+}
+
+impl From<u64> for Random {
+    fn from(seed: u64) -> Self {
+        Self { seed, tape: Vec::new() }
+    }
+}
+
+impl From<&[u8]> for Random {
+    fn from(bytes: &[u8]) -> Self {
+        Self { seed: 0, tape: bytes.iter().rev().copied().collect() }
+    }
+}
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+    /// SplitMix64.
+    fn next(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.seed;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
 
     pub fn below(&mut self, bound: i64) -> i64 {
-        i64::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
+        let bytes = if bound <= 0x100 { 1 } else { 4 };
+        let choice = if self.tape.is_empty() {
+            self.next()
+        } else {
+            (0..bytes).filter_map(|_| self.tape.pop()).fold(0, |sum, byte| sum << 8 | u64::from(byte))
+        };
+        i64::try_from(choice % u64::try_from(bound).unwrap()).unwrap()
     }
 
     pub fn chance(&mut self, percent: i64) -> bool {

@@ -1,11 +1,12 @@
 //! The JSON calls and the page's addresses. A handler parses, calls one function, and shows what came of it.
 
 pub mod history;
+pub mod order;
 pub mod problem;
 pub mod views;
 
 use crate::{
-    amount, console,
+    console,
     station::Station,
     store::{books::SellError, read},
 };
@@ -25,8 +26,6 @@ use views::{AccountView, CollectorView, MeterView, SaleView, TileView};
 
 /// The longest request body, bytes.
 pub const BODY_BYTES_MAX: usize = 4096;
-/// The longest idempotency key, characters.
-pub const KEY_CHARS_MAX: usize = 64;
 
 /// All addresses.
 pub fn router(station: Arc<Station>) -> Router {
@@ -172,52 +171,27 @@ async fn sale(State(station): State<Arc<Station>>, Path(id): Path<i64>) -> Resul
         .ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SellRequest {
-    account: i64,
-    amount: String,
-    channel: String,
-}
-
 async fn sell(
     State(station): State<Arc<Station>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<SaleView>), Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.split(';').next().unwrap_or_default().trim() != "application/json" {
-        return Err(Problem::bad_request("`Content-Type` must be application/json"));
-    }
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .filter(|key| !key.is_empty() && key.len() <= KEY_CHARS_MAX && key.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| {
-            Problem::bad_request(format!(
-                "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
-            ))
-        })?;
-    let request: SellRequest =
-        serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let places = station.site.settings.currency_places;
-    let amount_minor = amount::parse_minor(&request.amount, places).ok_or_else(|| {
-        Problem::refused(format!("`amount` is `{}`; expected a decimal with at most {places} places", request.amount))
-    })?;
-    let id =
-        station.books.sell(key, &body, request.account, amount_minor, &request.channel).await.map_err(|error| {
-            match error {
-                SellError::OtherBody => Problem::new(
-                    StatusCode::CONFLICT,
-                    "key-used",
-                    "Key used before",
-                    "this `Idempotency-Key` was used for another request; nothing was sold now",
-                ),
-                SellError::NoAccount => Problem::not_found(format!("there is no open account {}", request.account)),
-                SellError::Refused(reason) => Problem::refused(reason),
-                SellError::Store(error) => Problem::store(&error),
-            }
-        })?;
+    let order = order::read(header("content-type"), header("idempotency-key"), &body, places)?;
+    let id = station.books.sell(&order.key, &body, order.account, order.amount_minor, &order.channel).await.map_err(
+        |error| match error {
+            SellError::OtherBody => Problem::new(
+                StatusCode::CONFLICT,
+                "key-used",
+                "Key used before",
+                "this `Idempotency-Key` was used for another request; nothing was sold now",
+            ),
+            SellError::NoAccount => Problem::not_found(format!("there is no open account {}", order.account)),
+            SellError::Refused(reason) => Problem::refused(reason),
+            SellError::Store(error) => Problem::store(&error),
+        },
+    )?;
     let row =
         read::sale(&station.store, id).await?.ok_or_else(|| Problem::not_found(format!("there is no sale {id}")))?;
     Ok((StatusCode::ACCEPTED, Json(SaleView::new(&row, station.scale()))))

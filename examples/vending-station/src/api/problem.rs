@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problem documents.
 
+use super::order::NoOrder;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
@@ -53,6 +54,15 @@ impl Problem {
 impl From<crate::store::StoreError> for Problem {
     fn from(error: crate::store::StoreError) -> Self {
         Self::store(&error)
+    }
+}
+
+impl From<NoOrder> for Problem {
+    fn from(error: NoOrder) -> Self {
+        match error {
+            NoOrder::Bad(detail) => Self::bad_request(detail),
+            NoOrder::Refused(detail) => Self::refused(detail),
+        }
     }
 }
 

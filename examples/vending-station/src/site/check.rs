@@ -2,13 +2,13 @@
 
 use super::{
     model::{Building, Collector, EqualCount, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant},
-    raw::Raw,
+    raw::{Raw, read_bounded},
     row::{Complaint, Place, Reader, Row},
 };
 use crate::{pricing::Pricing, store::keep::Keep};
 use rust_decimal::Decimal;
 use serde::Deserializer;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 use tariff_engine::Tariff;
 
 /// More meters than this on one line are worth a warning: the RS-485 standard counts 32 unit loads.
@@ -314,9 +314,9 @@ fn tariffs(raw: &Raw, rows: &[Row], codes: &mut Codes, complaints: &mut Vec<Comp
             (Some(_), Some(_)) => Err("a tariff has either a `document` or a `file`, not both".to_owned()),
             (None, None) => Err("a tariff needs a `document` or a `file`".to_owned()),
             (Some(document), None) => tariff(document.clone()),
-            (None, Some(file)) => std::fs::read_to_string(raw.folder.join(file))
-                .map_err(|error| format!("{file}: {error}"))
-                .and_then(|text| tariff_text(file, &text).map_err(|reason| format!("{file}: {reason}"))),
+            (None, Some(file)) => {
+                tariff_file(&raw.folder.join(file), file).map_err(|reason| format!("{file}: {reason}"))
+            }
         };
         let checked = read.and_then(|document| match document.compile() {
             Ok(_) => Ok(document),
@@ -328,6 +328,11 @@ fn tariffs(raw: &Raw, rows: &[Row], codes: &mut Codes, complaints: &mut Vec<Comp
         }
     }
     entries
+}
+
+fn tariff_file(path: &Path, name: &str) -> Result<Tariff, String> {
+    let text = String::from_utf8(read_bounded(path)?).map_err(|error| error.to_string())?;
+    tariff_text(name, &text)
 }
 
 /// A tariff document by the ending of its file's name.

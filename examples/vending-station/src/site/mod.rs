@@ -11,7 +11,7 @@ pub mod row;
 pub use check::Checked;
 pub use model::Site;
 pub use row::Complaint;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// Reads and checks a site file or folder.
 ///
@@ -27,4 +27,12 @@ pub fn load(path: &Path) -> Result<Checked, Vec<Complaint>> {
 /// All that is wrong with it, in the order of the text.
 pub fn from_toml(name: &str, text: &str) -> Result<Checked, Vec<Complaint>> {
     check::check(&raw::from_toml(&name.into(), text, Path::new(""))?)
+}
+
+/// Checks a site that is at hand as the texts of CSV files, each with its kind (of [`raw::KINDS`]) and its name.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the files.
+pub fn from_csv(files: &[(&'static str, Arc<str>, String)]) -> Result<Checked, Vec<Complaint>> {
+    check::check(&raw::from_csv(files, Path::new(""))?)
 }

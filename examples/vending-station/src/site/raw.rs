@@ -3,7 +3,8 @@
 use super::row::{Cell, Complaint, Place, Row};
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -38,11 +39,7 @@ fn read_text(path: &Path) -> Result<(Arc<str>, String), Vec<Complaint>> {
     let name: Arc<str> = path.display().to_string().into();
     let place = Place { file: name.clone(), line: 1, column: 1 };
     let complain = |reason: String| vec![Complaint { place: place.clone(), reason }];
-    let length = fs::metadata(path).map_err(|error| complain(error.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(complain(format!("the file has {length} bytes, at most {FILE_BYTES_MAX} are read")));
-    }
-    let bytes = fs::read(path).map_err(|error| complain(error.to_string()))?;
+    let bytes = read_bounded(path).map_err(complain)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok((name, text)),
         Err(error) => {
@@ -52,6 +49,17 @@ fn read_text(path: &Path) -> Result<(Arc<str>, String), Vec<Complaint>> {
             Err(vec![Complaint { place, reason: "the text is not UTF-8 from here on".into() }])
         }
     }
+}
+
+/// The bytes of a file, as far as files are read; one without an end is refused like one that is too long.
+pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
+        return Ok(bytes);
+    }
+    Err(format!("the file has more than the {FILE_BYTES_MAX} bytes that are read"))
 }
 
 /// Turns byte offsets into lines and columns.
@@ -193,24 +201,43 @@ fn plain_value(value: &DeValue<'_>) -> toml::Value {
 }
 
 fn read_folder(path: &Path) -> Result<Raw, Vec<Complaint>> {
-    let mut raw = Raw { folder: path.to_owned(), ..Raw::default() };
     let mut complaints = Vec::new();
+    let mut files = Vec::new();
     for kind in KINDS {
         let file = path.join(format!("{kind}.csv"));
         if !file.exists() {
             continue;
         }
-        match read_text(&file).and_then(|(name, text)| csv_rows(&name, &text)) {
+        match read_text(&file) {
+            Ok((name, text)) => files.push((kind, name, text)),
+            Err(errors) => complaints.extend(errors),
+        }
+    }
+    match from_csv(&files, path) {
+        Ok(raw) if complaints.is_empty() => Ok(raw),
+        Ok(_) => Err(complaints),
+        // That no file could be read has its reasons already.
+        Err(_) if files.is_empty() && !complaints.is_empty() => Err(complaints),
+        Err(errors) => Err(complaints.into_iter().chain(errors).collect()),
+    }
+}
+
+/// Reads the texts of CSV files, each with its kind and its name. `folder` is what their `file` fields are relative to.
+pub fn from_csv(files: &[(&'static str, Arc<str>, String)], folder: &Path) -> Result<Raw, Vec<Complaint>> {
+    let mut raw = Raw { folder: folder.to_owned(), ..Raw::default() };
+    let mut complaints = Vec::new();
+    for (kind, name, text) in files {
+        match csv_rows(name, text) {
             Ok(rows) => {
                 raw.rows.insert(kind, rows);
             }
             Err(errors) => complaints.extend(errors),
         }
     }
-    if raw.rows.is_empty() && complaints.is_empty() {
+    if files.is_empty() {
         let names: Vec<String> = KINDS.iter().map(|kind| format!("{kind}.csv")).collect();
         complaints.push(Complaint {
-            place: Place { file: path.display().to_string().into(), line: 1, column: 1 },
+            place: Place { file: folder.display().to_string().into(), line: 1, column: 1 },
             reason: format!("the folder has none of {}", names.join(", ")),
         });
     }
