@@ -151,16 +151,20 @@ fn judge_stack(stack: &Stack, most: Option<usize>) -> Result<(), Box<dyn Error>>
 /// The poll image: a line of text for each round.
 fn rounds_in_clear(station: &TcpListener, rounds: u32) -> Result<(), Box<dyn Error>> {
     let (socket, _) = station.accept()?;
-    let mut answered = 0;
+    let (mut answered, mut changes) = (0, 0);
     for line in BufReader::new(socket).lines() {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
+        if let ["unit", _, "money", _, "supply", _, "link", _] = words[..] {
+            changes += 1;
+            continue;
+        }
         let ["round", number, "answered", count, "energy", _] = words[..] else {
             return Err(format!("the image said `{line}`").into());
         };
         answered += count.parse::<u32>()?;
         if number.parse::<u32>()? == rounds {
-            println!("{rounds} rounds of {METERS} meters, {answered} answers");
+            println!("{rounds} rounds of {METERS} meters, {answered} answers, {changes} changes of state told");
             return Ok(());
         }
     }

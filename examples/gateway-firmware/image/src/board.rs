@@ -177,3 +177,53 @@ impl DelayNs for Timer {
         while self.now_us() < until_us {}
     }
 }
+
+/// The longest command line that is taken.
+pub const COMMAND_LINE_MAX: usize = 128;
+/// Semihosting: command line, and seconds since 1970.
+const GET_CMDLINE: u32 = 0x15;
+const TIME: u32 = 0x11;
+
+/// What QEMU was told to give to the image.
+pub fn command_line(text: &mut [u8; COMMAND_LINE_MAX]) -> Option<&[u8]> {
+    let mut block = [text.as_mut_ptr().expose_provenance() as u32, COMMAND_LINE_MAX as u32];
+    if semihosting(GET_CMDLINE, block.as_mut_ptr().expose_provenance() as u32) != 0 {
+        return None;
+    }
+    text.get(..block[1] as usize)
+}
+
+/// The host's time at the start, UTC seconds; a board asks its clock chip.
+pub fn utc_s() -> i64 {
+    i64::from(semihosting(TIME, 0))
+}
+
+#[cfg(target_arch = "arm")]
+fn semihosting(operation: u32, argument: u32) -> u32 {
+    let mut result = operation;
+    // SAFETY: the debugger writes only into the buffer that the argument names, which outlives the call.
+    unsafe { core::arch::asm!("bkpt 0xab", inout("r0") result, in("r1") argument, options(nostack, preserves_flags)) };
+    result
+}
+
+/// The call of RISC-V, told from a plain breakpoint by what stands around it.
+#[cfg(target_arch = "riscv32")]
+fn semihosting(operation: u32, argument: u32) -> u32 {
+    let mut result = operation;
+    // SAFETY: as above.
+    unsafe {
+        core::arch::asm!(
+            ".balign 16",
+            ".option push",
+            ".option norvc",
+            "slli x0, x0, 0x1f",
+            "ebreak",
+            "srai x0, x0, 7",
+            ".option pop",
+            inout("a0") result,
+            in("a1") argument,
+            options(nostack, preserves_flags)
+        );
+    }
+    result
+}

@@ -11,6 +11,7 @@ pub mod memory;
 #[cfg(feature = "seal")]
 pub mod outbox;
 pub mod provision;
+pub mod round;
 pub mod station;
 pub mod text;
 #[cfg(feature = "seal")]

@@ -1,7 +1,7 @@
 //! What a gateway is given before it is installed: its number, its key, how often it has started. A board keeps that in its
 //! flash; under QEMU it comes as the command line of semihosting, so that no key is in the image.
 
-use core::arch::asm;
+use crate::board::{COMMAND_LINE_MAX, command_line};
 
 /// What the gateway was given.
 #[derive(Clone)]
@@ -14,20 +14,12 @@ pub struct Provision {
     pub key: [u8; 24],
 }
 
-/// Semihosting: command line, and seconds since 1970.
-const GET_CMDLINE: u32 = 0x15;
-const TIME: u32 = 0x11;
-
 impl Provision {
     /// Reads `gateway BOOT PEER KEY`, the key in hexadecimal.
     pub fn read() -> Option<Self> {
-        let mut text = [0_u8; 128];
-        let mut block = [text.as_mut_ptr().expose_provenance() as u32, text.len() as u32];
-        if semihosting(GET_CMDLINE, block.as_mut_ptr().expose_provenance() as u32) != 0 {
-            return None;
-        }
+        let mut text = [0; COMMAND_LINE_MAX];
         // Words of bytes: splitting a `str` keeps a path to a panic.
-        let text = text.get(..block[1] as usize).unwrap_or(&text);
+        let text = command_line(&mut text)?;
         let mut words = text.split(|byte| matches!(byte, b' ' | 0)).skip(1);
         let (boot, peer) = (decimal(words.next()?)?.try_into().ok()?, decimal(words.next()?)?);
         let mut key = [0; 24];
@@ -48,16 +40,4 @@ fn decimal(word: &[u8]) -> Option<u64> {
 
 fn digit(byte: u8, radix: u32) -> Option<u32> {
     char::from(byte).to_digit(radix)
-}
-
-/// The host's time at the start; a board asks its clock chip.
-pub fn utc_s() -> i64 {
-    i64::from(semihosting(TIME, 0))
-}
-
-fn semihosting(operation: u32, argument: u32) -> u32 {
-    let mut result = operation;
-    // SAFETY: the debugger writes only into the buffer that the argument names, which outlives the call.
-    unsafe { asm!("bkpt 0xab", inout("r0") result, in("r1") argument, options(nostack, preserves_flags)) };
-    result
 }

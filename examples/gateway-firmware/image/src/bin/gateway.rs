@@ -5,11 +5,11 @@
 
 use cortex_m_rt::entry;
 use gateway_firmware::{
-    board::{Direction, Timer, Uart},
+    board::{self, Direction, Timer, Uart},
     execute::{Done, Line, Shown, execute},
     journal::{Arrived as Entered, Journal, is_money},
     outbox::Outbox,
-    provision::{self, Provision},
+    provision::Provision,
     uplink::{Arrived, Uplink},
 };
 use meter_protocol::{
@@ -45,7 +45,7 @@ fn main() -> ! {
     let mut line = Client::new(Uart::meters(), Direction::pin(), timer, timer, LINE);
     let mut gateway = Gateway {
         timer,
-        started_utc_s: provision::utc_s(),
+        started_utc_s: board::utc_s(),
         boot: provision.boot,
         uplink,
         bus,

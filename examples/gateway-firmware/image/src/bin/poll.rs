@@ -7,8 +7,9 @@ use core::mem::MaybeUninit;
 use cortex_m_rt::entry;
 use gateway_firmware::{
     board::{Direction, Timer, Uart},
+    round::Round,
     station::Station,
-    text::{Part, number_or},
+    text::number_or,
 };
 use meter_protocol::{
     acrel::Realtime,
@@ -42,7 +43,7 @@ fn main() -> ! {
         station.listen(timer);
         let turn = client.run_next(bus, |client, slot, _| poll(client, slot, &mut round));
         match turn {
-            Ok(Turn::Ran { .. }) if round.asked == METERS as u32 => round.tell(&mut station),
+            Ok(Turn::Ran { .. }) if round.is_over(METERS) => round.tell(&mut station),
             Ok(Turn::WaitUntil(until_us)) => {
                 // A UART never ends.
                 let _ = client.wait_until(until_us);
@@ -58,43 +59,10 @@ fn open(place: &'static mut MaybeUninit<Line>, timer: Timer) -> &'static mut Lin
     place.write(Client::new(Uart::meters(), Direction::pin(), timer, timer, LINE))
 }
 
-/// What happened since the last line.
-#[derive(Default)]
-struct Round {
-    number: u64,
-    asked: u32,
-    answered: u32,
-    /// Sum of the totals, 0.01 kWh.
-    energy: u64,
-}
-
 fn poll(client: &mut Line, slot: usize, round: &mut Round) -> JobOutcome {
-    round.asked += 1;
-    let unit = slot as u8 + 1;
-    match client.read_block::<Realtime>(unit) {
-        Ok(now) => {
-            round.answered += 1;
-            round.energy = round.energy.wrapping_add(u64::from(now.energy.total_centikwh));
-            JobOutcome::Answered
-        }
-        Err(error) => error.job_outcome(),
-    }
-}
-
-impl Round {
-    fn tell(&mut self, station: &mut Station) {
-        self.number += 1;
-        let parts = [
-            Part::Word("round "),
-            Part::Number(self.number),
-            Part::Word(" answered "),
-            Part::Number(self.answered.into()),
-            Part::Word(" energy "),
-            Part::Number(self.energy),
-        ];
-        station.tell(&parts);
-        (self.asked, self.answered, self.energy) = (0, 0, 0);
-    }
+    let read = client.read_block::<Realtime>(slot as u8 + 1);
+    round.count(read.as_ref().ok());
+    read.map_or_else(|error| error.job_outcome(), |_| JobOutcome::Answered)
 }
 
 fn halt() -> ! {
