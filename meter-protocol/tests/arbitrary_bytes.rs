@@ -2,7 +2,10 @@
 
 use meter_protocol::acrel::*;
 use meter_protocol::session::{CharFormat, LineConfig, Outcome, Session};
-use meter_protocol::wire::{MAX_ADU_LEN, Registers, Reply, Request, crc, rtu, sniff, tcp};
+use meter_protocol::wire::{
+    Answer, Exception, ExceptionCode, Incoming, MAX_ADU_LEN, Registers, Reply, Request, VendorReply, crc, rtu, sniff,
+    tcp,
+};
 use proptest::prelude::*;
 
 fn requests() -> Vec<Request<'static>> {
@@ -27,6 +30,16 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// What follows the function code of a write near the range that clears energy.
+fn clearing() -> impl Strategy<Value = Vec<u8>> {
+    (0x0880_u16..=0x0A00, 1_u8..=120).prop_map(|(address, count)| {
+        let [high, low] = address.to_be_bytes();
+        let mut bytes = vec![high, low, 0, count, 2 * count];
+        bytes.resize(5 + 2 * usize::from(count), 0);
+        bytes
+    })
+}
+
 proptest! {
     #[test]
     fn decoders(bytes in frames()) {
@@ -40,6 +53,33 @@ proptest! {
         if let Ok(registers) = Registers::holding(0x0040, &bytes) {
             let _ = (MeterNumber::from_registers(&registers), ForceState::from_registers(&registers));
             let _ = (DayTableReading::from_registers(&registers), DateTable::from_registers(&registers));
+        }
+    }
+
+    /// What a slave or a gateway answers can't be a factory function in disguise.
+    #[test]
+    fn no_answer_reads_as_a_factory_function(
+        function in prop_oneof![Just(0x18_u8), Just(0x99), Just(0xAA), Just(0x2B), any::<u8>()],
+        code in 1_u8..=11,
+        (address, value) in (prop_oneof![0x08F0_u16..=0x0A00, any::<u16>()], any::<u16>()),
+        bytes in prop_oneof![clearing(), proptest::collection::vec(any::<u8>(), 0..250)],
+        refused: bool,
+    ) {
+        let code = ExceptionCode::new(code).unwrap();
+        let answers = [
+            Answer::Exception(Exception { function, code }),
+            Answer::Reply(Reply::Written { function, address, value }),
+            Answer::Reply(Reply::Vendor(VendorReply::new(refused, &bytes))),
+            Answer::Reply(Reply::Id(&bytes)),
+        ];
+        for answer in answers {
+            let (mut rtu_buf, mut tcp_buf) = ([0; MAX_ADU_LEN], [0; MAX_ADU_LEN]);
+            if let Ok(frame) = rtu::encode_answer(1, &answer, &mut rtu_buf) {
+                prop_assert!(!matches!(rtu::decode_request(frame), Ok((_, Incoming::Factory(_)))), "{:?}", answer);
+            }
+            if let Ok(frame) = tcp::encode_answer(7, 1, &answer, &mut tcp_buf) {
+                prop_assert!(!matches!(tcp::decode_request(frame), Ok((_, Incoming::Factory(_)))), "{:?}", answer);
+            }
         }
     }
 
@@ -83,7 +123,7 @@ proptest! {
     /// Up to three flipped bits and bursts of up to 16 bits are always noticed in a reply of 101 bytes.
     #[test]
     fn corruption_within_the_reach_of_the_crc(data in proptest::collection::vec(any::<u8>(), 96), flips in proptest::collection::vec(0..808_usize, 1..=3), burst in 1..=u16::MAX, at in 0..792_usize) {
-        let answer = meter_protocol::wire::Answer::Reply(Reply::Registers(Registers::holding(0x0200, &data).unwrap()));
+        let answer = Answer::Reply(Reply::Registers(Registers::holding(0x0200, &data).unwrap()));
         let mut buf = [0; 256];
         let good = rtu::encode_answer(1, &answer, &mut buf).unwrap().to_vec();
         let deliver = |bytes: &[u8]| {

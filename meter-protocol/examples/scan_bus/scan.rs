@@ -134,3 +134,39 @@ fn targets(target: &Target) -> Vec<Target> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_speed_with_each_parity_is_tried_once_and_the_given_one_first() {
+        let given: Target = "serial:/dev/ttyUSB0@2400,8E1".parse().unwrap();
+        let tried = targets(&given);
+        assert_eq!(tried.first(), Some(&given));
+        for parity in LineParity::ALL {
+            for baud in BAUDS {
+                let place = format!("at {baud} {}", parity.name());
+                assert_eq!(tried.iter().filter(|target| super::place(target) == place).count(), 1, "{place}");
+            }
+        }
+        assert_eq!(tried.len(), 18);
+        let network: Target = "tcp://192.0.2.10:8899".parse().unwrap();
+        assert_eq!(targets(&network), [network]);
+    }
+
+    #[test]
+    fn the_worst_case_counts_every_unit_on_every_line() {
+        let given: Target = "serial:/dev/ttyUSB0".parse().unwrap();
+        let scan = Scan::new(&given, Transport::Rtu, "1-10,5,12".parse().unwrap(), 300).unwrap();
+        // 18 lines of 11 units, each at least its time-out.
+        assert!(scan.worst_case().starts_with("198 reads, 1 min "), "{}", scan.worst_case());
+    }
+
+    #[test]
+    fn units_that_do_not_exist_are_refused() {
+        for text in ["0", "248", "5-1", "", "1-", "one"] {
+            assert!(text.parse::<Units>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 
 /// Where a field is addressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Table {
     /// Holding registers, 03H.

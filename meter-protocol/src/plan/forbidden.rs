@@ -5,6 +5,7 @@ use crate::map::Table;
 
 /// Registers that no read may touch. Keep what was learned with the meter's profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct RegisterRange {
     /// Holding or input registers.
     pub table: Table,

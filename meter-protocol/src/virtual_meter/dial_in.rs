@@ -195,6 +195,10 @@ impl DialIn {
         };
         match [ENCIPHERED_SALE_BYTES, ENCIPHERED_PARAMETERS_BYTES].into_iter().find(|len| encloses(*len).is_some()) {
             Some(len) => Enciphered::Bytes(len),
+            // A whole frame behind it shows that it was noise.
+            None if (1..self.stream.len()).any(|start| self.stream.get(start..).is_some_and(is_enclosed)) => {
+                Enciphered::No
+            }
             None if self.stream.len() < ENCIPHERED_PARAMETERS_BYTES.saturating_add(AROUND_BYTES) => Enciphered::Perhaps,
             None => Enciphered::No,
         }
@@ -252,6 +256,12 @@ fn enclosed(command: u8, body: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Whether this is one enclosed frame and nothing else.
+fn is_enclosed(bytes: &[u8]) -> bool {
+    let inner = bytes.strip_prefix(&[0x7B, 0x7B]).and_then(|rest| rest.strip_suffix(&[0x7D, 0x7D]));
+    inner.and_then(enclosed_body).is_some()
+}
+
 /// Command and body of what stands inside the enclosure, if the check sum is right.
 fn enclosed_body(inner: &[u8]) -> Option<&[u8]> {
     let (covered, sum) = inner.split_last_chunk::<2>()?;
@@ -304,7 +314,7 @@ mod tests {
     #[test]
     fn an_enciphered_sale_passes_through_and_is_not_waited_for_without_end() {
         let mut setup = MeterSetup::new(Model::Ddsy1352, 1, [2, 0, 2, 6, 0, 3, 0, 5, 0, 0, 1, 2], START_MS);
-        setup.cipher_key = Some([0x1111, 0x2222, 0x3333, 0x4444]);
+        (setup.prepay_enabled, setup.cipher_key) = (true, Some([0x1111, 0x2222, 0x3333, 0x4444]));
         let mut meter = VirtualMeter::new(&setup, MeterOptions::default()).unwrap();
         let mut module = DialIn::new(b"1", DialInOptions::default());
         module.connect(START_MS);

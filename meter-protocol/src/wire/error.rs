@@ -61,6 +61,9 @@ pub enum EncodeError {
         /// Bytes of the PDU.
         len: usize,
     },
+    /// The answer reads as a factory function, which this crate never builds.
+    #[error("{0} is a factory function and can't be built, as an answer neither")]
+    Factory(FactoryFunction),
 }
 
 /// A frame that is not well formed, whoever sent it.

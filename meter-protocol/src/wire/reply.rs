@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::exception::parse_exception;
+use super::factory::FactoryFunction;
 use super::request::{Expectation, IdQuery, ReplyLen, byte, parse_pair};
 use super::{EXCEPTION_BIT, EncodeError, FrameError, READ_HOLDING, READ_INPUT, REPORT_ID, ReplyError, VENDOR_WRITE};
 use core::fmt;
@@ -237,8 +238,31 @@ impl<'a> Answer<'a> {
         .map(Self::Reply)
     }
 
+    /// The factory function that a meter could take this answer for.
+    fn factory(&self) -> Option<FactoryFunction> {
+        match self {
+            // 98H is also the exception to 18H, and so on.
+            Self::Exception(exception) => FactoryFunction::of_code(exception.function | EXCEPTION_BIT),
+            Self::Reply(Reply::Written { function: VENDOR_WRITE, address, .. }) => {
+                FactoryFunction::of_vendor_write(*address, 1)
+            }
+            Self::Reply(Reply::Written { function, .. }) => FactoryFunction::of_code(*function),
+            Self::Reply(Reply::Vendor(VendorReply { refused: false, bytes: [high, low, rest @ ..] })) => {
+                let count = match rest {
+                    [0, count, ..] => u16::from(*count).min(super::MAX_WRITE_REGISTERS),
+                    _ => 1,
+                };
+                FactoryFunction::of_vendor_write(u16::from_be_bytes([*high, *low]), count)
+            }
+            Self::Reply(_) => None,
+        }
+    }
+
     /// Writes function code and data, as a slave does.
     pub(crate) fn put(&self, cursor: &mut Cursor<'_>) -> Result<(), EncodeError> {
+        if let Some(function) = self.factory() {
+            return Err(EncodeError::Factory(function));
+        }
         match self {
             Self::Exception(exception) => cursor.put(&[exception.function | EXCEPTION_BIT, exception.code.get()]),
             Self::Reply(Reply::Registers(registers)) => {

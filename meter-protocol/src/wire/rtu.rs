@@ -42,7 +42,8 @@ fn encode_words(unit: u8, function: u8, address: u16, value: u16, buf: &mut [u8]
 /// Writes an answer, as a slave does, and returns its bytes.
 ///
 /// # Errors
-/// [`EncodeError::BufferTooSmall`], [`EncodeError::PduTooLong`].
+/// [`EncodeError::BufferTooSmall`], [`EncodeError::PduTooLong`]; [`EncodeError::Factory`] for an answer that reads as a
+/// factory function.
 pub fn encode_answer<'b>(unit: u8, answer: &Answer<'_>, buf: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
     let mut cursor = Cursor::new(buf);
     cursor.put_u8(unit)?;

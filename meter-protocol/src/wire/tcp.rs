@@ -40,7 +40,8 @@ pub fn encode_request<'b>(
 /// Writes an answer, as a slave does, and returns its bytes.
 ///
 /// # Errors
-/// [`EncodeError::BufferTooSmall`], [`EncodeError::PduTooLong`].
+/// [`EncodeError::BufferTooSmall`], [`EncodeError::PduTooLong`]; [`EncodeError::Factory`] for an answer that reads as a
+/// factory function.
 pub fn encode_answer<'b>(
     transaction: u16,
     unit: u8,

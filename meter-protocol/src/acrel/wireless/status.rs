@@ -22,8 +22,15 @@ wireless_block! {
 }
 
 wireless_block! {
-    /// The WiFi settings: 03H @1910H, 51 registers. No source tells the parts of it, so it is one secret, and this crate
-    /// does not write it.
+    /// The WiFi settings: 03H @1910H, 51 registers. No source tells the parts of it, so it is one secret, raw, and this
+    /// crate does not write it: there is no `change_from`.
+    ///
+    /// ```compile_fail,E0599
+    /// use meter_protocol::acrel::WifiSettings;
+    /// fn change(shown: &WifiSettings, wanted: &WifiSettings) {
+    ///     let _refused = wanted.change_from(shown);
+    /// }
+    /// ```
     WifiSettings, "WiFi settings", 0x1910, 51;
     /// All of it.
     pub all: Secret<102>,

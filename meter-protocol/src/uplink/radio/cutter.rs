@@ -91,6 +91,12 @@ impl Cutter {
         self.len > 0 && self.found.is_none()
     }
 
+    /// Whether bytes lie behind the frame that is handed out: [`Cutter::feed`] looks at them, with or without new ones.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.found.is_some_and(|len| self.len > len)
+    }
+
     /// Bytes thrown away so far; the count stays at its largest value once there.
     #[must_use]
     pub const fn discarded(&self) -> u32 {

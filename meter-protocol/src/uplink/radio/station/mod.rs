@@ -7,14 +7,21 @@
 //! 3. Pass what arrives to [`Station::receive`]. It stops after each frame and says how many bytes it took: go on at 1
 //!    with the rest. So nothing needs a queue, and a meter that floods the station only fills its own connection.
 //! 4. Call [`Station::handle_timeout`] when [`Station::poll_timeout`] is reached.
+//!
+//! Saturating arithmetic in these modules counts thrown-away bytes and microseconds, which stay at their end.
 
-use super::config::{HeartbeatAnswer, OddUpload, StationConfig};
-use super::event::{CloseReason, StationError, StationEvent};
-use super::{Command, Cutter, Down, MAX_FRAME_LEN, RadioError, Serial, Up, frame};
+mod incoming;
+mod outgoing;
+
+use super::config::StationConfig;
+use super::event::{CloseReason, StationError};
+use super::{Cutter, Serial};
 use crate::acrel::{Clock, LinkId};
 use crate::session::{Counters, Framing, Session, TransactionId};
 use crate::uplink::forwardable;
-use crate::wire::{MAX_ADU_LEN, Request};
+use crate::wire::Request;
+use incoming::Pending;
+use outgoing::{Answer, Sending};
 
 /// The station's side of the connection of one meter.
 #[derive(Debug)]
@@ -45,30 +52,6 @@ enum State {
         serial: Serial,
     },
     Closed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pending {
-    /// The frame in the cutter, as it says.
-    Frame,
-    Unregistered,
-    Foreign(Serial),
-    Odd(RadioError),
-    Closed(CloseReason),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    Registration,
-    Upload,
-    Heartbeat,
-    Time(Clock),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
-    Answer,
-    Request,
 }
 
 impl Station {
@@ -206,65 +189,6 @@ impl Station {
         self.close(now_us, CloseReason::LinkDown);
     }
 
-    /// The frame to send now.
-    pub fn poll_transmit<'b>(&mut self, now_us: u64, buf: &'b mut [u8; MAX_FRAME_LEN]) -> Option<&'b [u8]> {
-        if self.sending.is_some() {
-            return None;
-        }
-        if let Some(answer) = self.answer.take() {
-            self.sending = Some(Sending::Answer);
-            let down = match answer {
-                Answer::Registration => Down::RegisterTaken,
-                Answer::Upload => Down::UploadTaken,
-                Answer::Heartbeat => Down::HeartbeatTaken,
-                Answer::Time(clock) => Down::Time(clock),
-            };
-            return down.encode(buf).ok();
-        }
-        self.serial()?;
-        let mut inner = [0; MAX_ADU_LEN];
-        let inner = self.session.poll_transmit(now_us, &mut inner)?;
-        self.sending = Some(Sending::Request);
-        // The session only holds frames of this crate's requests.
-        frame::encode(Command::Transparent, &[inner], buf).ok()
-    }
-
-    /// The last byte of what [`Station::poll_transmit`] gave has left.
-    pub fn transmitted(&mut self, now_us: u64) {
-        if self.sending.take() == Some(Sending::Request) {
-            self.session.transmitted(now_us);
-        }
-    }
-
-    /// Nothing of the frame that [`Station::poll_transmit`] gave has left, and nothing will.
-    pub fn not_transmitted(&mut self) {
-        if self.sending.take() == Some(Sending::Request) {
-            self.session.not_transmitted();
-        }
-    }
-
-    /// Bytes arrived. Returns how many were taken: 0 while an event or an answer waits to be fetched.
-    pub fn receive(&mut self, now_us: u64, bytes: &[u8]) -> usize {
-        if self.state == State::Closed {
-            return bytes.len();
-        }
-        if self.is_waiting() {
-            return 0;
-        }
-        let taken = self.cutter.feed(bytes);
-        if taken > 0 {
-            self.last_rx_us = now_us;
-        }
-        self.dispatch(now_us);
-        taken
-    }
-
-    /// Whether the caller has to fetch or decide something before more is taken from the connection.
-    fn is_waiting(&self) -> bool {
-        let decides = matches!(self.state, State::Registering { .. });
-        decides || self.pending.is_some() || self.answer.is_some() || self.session.is_done()
-    }
-
     /// Time passed. Call it when [`Station::poll_timeout`] is reached; an early call does nothing.
     pub fn handle_timeout(&mut self, now_us: u64) {
         if self.state == State::Closed {
@@ -272,7 +196,6 @@ impl Station {
         }
         self.session.handle_timeout(now_us);
         if !self.is_waiting() {
-            // A frame may lie behind the last one.
             self.cutter.feed(&[]);
             self.dispatch(now_us);
         }
@@ -293,6 +216,13 @@ impl Station {
     /// When [`Station::handle_timeout`] or [`Station::poll_transmit`] should be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
+        if self.state == State::Closed {
+            return None;
+        }
+        if self.cutter.has_more() && !self.is_waiting() {
+            // A frame may lie behind the last one.
+            return Some(self.last_rx_us);
+        }
         let patience = self.end_of_patience().map(|(at_us, _)| at_us);
         let gap = self.cutter.has_part().then(|| self.gap_end_us());
         let session = if self.serial().is_some() { self.session.poll_timeout() } else { None };
@@ -315,91 +245,6 @@ impl Station {
         }
     }
 
-    /// What happened, one at a time.
-    pub fn poll_event(&mut self) -> Option<StationEvent<'_>> {
-        // The end of a request comes first: an event of closing is the last one.
-        if self.session.is_done() {
-            return self.session.poll_event().map(StationEvent::Transaction);
-        }
-        match self.pending.take()? {
-            Pending::Closed(reason) => Some(StationEvent::Closed(reason)),
-            Pending::Odd(error) => Some(StationEvent::Odd(error)),
-            Pending::Foreign(serial) => Some(StationEvent::Foreign { serial }),
-            Pending::Unregistered => {
-                Some(StationEvent::Unregistered { command: self.cutter.frame().map(|frame| frame.command())? })
-            }
-            Pending::Frame => match Up::parse(self.cutter.frame()?) {
-                Ok(Up::Register(registration)) => Some(StationEvent::Registering(registration)),
-                Ok(Up::Heartbeat { .. }) => Some(StationEvent::Heartbeat),
-                Ok(Up::TimeAsked { .. }) => Some(StationEvent::TimeAsked),
-                Ok(Up::Upload(upload)) => Some(StationEvent::Upload(upload)),
-                Ok(Up::Other { command: Command::Alarm, body }) => Some(StationEvent::Alarm(body)),
-                Ok(Up::Other { command, body }) => Some(StationEvent::Other { command, body }),
-                Ok(Up::Reply { .. } | Up::Acknowledged(_)) => None,
-                Err(error) => Some(StationEvent::Odd(error)),
-            },
-        }
-    }
-
-    /// Looks at the frame that was cut, if there is one.
-    fn dispatch(&mut self, now_us: u64) {
-        let Some(frame) = self.cutter.frame() else {
-            if self.cutter.discarded().saturating_sub(self.discarded_before) > self.config.garbage_max_bytes {
-                self.close(now_us, CloseReason::Garbage);
-            }
-            return;
-        };
-        self.discarded_before = self.cutter.discarded();
-        let message = match Up::parse(frame) {
-            Ok(message) => message,
-            Err(error) => {
-                if frame.command() == Command::Upload
-                    && self.config.odd_upload == OddUpload::Acknowledge
-                    && self.serial().is_some()
-                {
-                    self.answer = Some(Answer::Upload);
-                }
-                self.pending = Some(Pending::Odd(error));
-                return;
-            }
-        };
-        let own = match (self.state, &message) {
-            (_, Up::Register(registration)) => {
-                let serial = registration.serial;
-                return self.registering(now_us, serial);
-            }
-            (State::Registered { serial }, _) => serial,
-            _ => {
-                self.pending = Some(Pending::Unregistered);
-                return;
-            }
-        };
-        if let Some(serial) = named(&message).filter(|serial| *serial != own) {
-            self.pending = Some(Pending::Foreign(serial));
-            return;
-        }
-        match message {
-            Up::Reply { frame, .. } => return self.session.receive(now_us, frame),
-            Up::Acknowledged(_) => return self.session.acknowledged(now_us),
-            Up::Upload(_) => self.answer = Some(Answer::Upload),
-            Up::Heartbeat { .. } if self.config.heartbeat_answer == HeartbeatAnswer::Empty => {
-                self.answer = Some(Answer::Heartbeat);
-            }
-            Up::Heartbeat { .. } | Up::TimeAsked { .. } | Up::Other { .. } | Up::Register(_) => {}
-        }
-        self.pending = Some(Pending::Frame);
-    }
-
-    fn registering(&mut self, now_us: u64, serial: Serial) {
-        match self.state {
-            State::Registered { serial: own } if own != serial => self.close(now_us, CloseReason::SerialChanged),
-            _ => {
-                self.state = State::Registering { serial };
-                self.pending = Some(Pending::Frame);
-            }
-        }
-    }
-
     fn close(&mut self, now_us: u64, reason: CloseReason) {
         if self.state == State::Closed {
             return;
@@ -416,15 +261,5 @@ impl Station {
             State::Registered { .. } => Ok(()),
             _ => Err(StationError::NotRegistered),
         }
-    }
-}
-
-/// The serial that a message names.
-fn named(message: &Up<'_>) -> Option<Serial> {
-    match message {
-        Up::Acknowledged(serial) => Some(*serial),
-        Up::Heartbeat { serial } | Up::TimeAsked { serial } | Up::Reply { serial, .. } => *serial,
-        Up::Upload(upload) => upload.serial,
-        Up::Register(_) | Up::Other { .. } => None,
     }
 }
