@@ -52,6 +52,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         RefusalReason::Unsupported,
         RefusalReason::Unsettled,
         RefusalReason::Busy,
+        RefusalReason::Clock,
     ];
     prop_oneof![
         Just(Outcome::Answered),
@@ -174,6 +175,22 @@ fn unknown_versions_and_kinds_are_named() {
     assert_eq!(Envelope::parse(&payload), Err(MessageError::Version { version: 0 }));
     (payload[0], payload[1]) = (1, 200);
     assert_eq!(Envelope::parse(&payload), Err(MessageError::Kind { kind: 200, id: MessageId([0; 16]) }));
+}
+
+/// So that a collector can say that it does not do this, and the station need not wait in vain.
+#[test]
+fn a_command_with_an_unknown_order_names_itself_and_its_meter() {
+    let id = MessageId([9; 16]);
+    let meter = MeterRef { line: 1, unit: 7, number: "202603050012".parse().unwrap() };
+    let command = Command { meter, not_after_utc_s: 5, order: Order::SetClock };
+    let mut out = [0; MAX_PAYLOAD_LEN];
+    let len = Envelope { id, message: Message::Command(command) }.emit(&mut out).unwrap().len();
+    for order in [0, 7, 255] {
+        out[len - 1] = order;
+        assert_eq!(Envelope::parse(&out[..len]), Err(MessageError::Order { order, id, meter }));
+        // What follows belongs to an order that nobody here knows.
+        assert_eq!(Envelope::parse(&out[..len + 30]), Err(MessageError::Order { order, id, meter }));
+    }
 }
 
 #[test]

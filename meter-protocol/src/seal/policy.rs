@@ -41,6 +41,12 @@ impl SuitePolicy {
         }
     }
 
+    /// From when on suite 1 is refused, UTC seconds since 1970; none: never.
+    #[must_use]
+    pub const fn tdes_refused_from_utc_s(&self) -> Option<i64> {
+        self.tdes_refused_from_utc_s
+    }
+
     /// The latest time seen, UTC seconds. A station that stores it and gives it to [`SuitePolicy::allows`] at its start
     /// keeps the refusal over a restart with a wrong clock.
     #[must_use]

@@ -127,13 +127,21 @@ pub struct CollectorView {
     pub backlog: u32,
     /// Orders that wait for it.
     pub open_orders: usize,
+    /// Messages that were not understood, and readings from the future.
+    pub refused: u64,
+    /// Its lines without a connection to their gateway.
+    pub lines_down: usize,
+    /// Its meters that do not answer it.
+    pub meters_lost: usize,
 }
 
 impl CollectorView {
     /// Shows a collector.
     pub fn new(state: CollectorState, scale: Scale) -> Self {
-        let CollectorState { code, online, since_utc_s, sessions, backlog, open_orders } = state;
-        Self { code, online, since_local: scale.local(since_utc_s), sessions, backlog, open_orders }
+        let CollectorState { code, online, since_utc_s, sessions, backlog, open_orders, .. } = state;
+        let CollectorState { refused, lines_down, meters_lost, .. } = state;
+        let since_local = scale.local(since_utc_s);
+        Self { code, online, since_local, sessions, backlog, open_orders, refused, lines_down, meters_lost }
     }
 }
 

@@ -121,6 +121,32 @@ pub enum Written {
     NotTransmitted,
 }
 
+/// How a line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineState {
+    /// Its code.
+    pub code: Arc<str>,
+    /// There is a connection to its gateway.
+    pub up: bool,
+    /// Since when, seconds since 1970 UTC.
+    pub since_utc_s: i64,
+    /// What went over it since the start.
+    pub counters: LineCounters,
+}
+
+/// What went over a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LineCounters {
+    /// Requests sent, with repetitions.
+    pub transmitted: u32,
+    /// Replies and exceptions taken.
+    pub replies: u32,
+    /// Waits that ended without a reply.
+    pub timeouts: u32,
+    /// Frames whose CRC or content did not fit.
+    pub broken_frames: u32,
+}
+
 /// What a line tells.
 #[derive(Debug)]
 pub enum Report {
@@ -143,6 +169,8 @@ pub enum Report {
         /// Which.
         meter: MeterNumber,
     },
+    /// The connection to the line's gateway was made or lost.
+    Line(LineState),
     /// An order is done.
     Done {
         /// Which.

@@ -2,6 +2,7 @@
 
 use super::{
     gate::{Gate, GateError},
+    guard::Guard,
     peer::{PeerLine, PeerSetup},
 };
 use crate::{
@@ -47,7 +48,9 @@ impl Door {
         shared: &line::Shared,
         mut seat: impl FnMut(DeskSetup, mpsc::Sender<Order>, mpsc::Receiver<Report>),
     ) -> Result<Gate, GateError> {
-        let mut gate = Gate::default();
+        // A reading that is stored was taken at a time that this station has seen.
+        let now_utc_s = newest.values().copied().fold(shared.clock.utc_s(), i64::max);
+        let mut gate = Gate::guarded(Guard::open(self.policy, &self.keys, now_utc_s)?, shared.clock);
         for collector in collectors {
             let lines = lines.remove(&collector.code).unwrap_or_default();
             let meters = lines.iter().map(|remote| remote.line.setup.meters.len()).sum();
@@ -71,7 +74,7 @@ impl Door {
             };
             gate.add(collector, &self.keys, setup)?;
         }
-        gate.take(self.listener, self.policy, shared.clock);
+        gate.take(self.listener);
         Ok(gate)
     }
 }

@@ -1,13 +1,16 @@
 //! The station's door for collectors: it takes connections, finds out who is there, and hands each to its collector's task.
 
 use super::{
+    guard::{Guard, GuardError},
     keys::{self, KeysError},
     peer::{Peer, PeerSetup},
     pump::Conn,
+    setups::{Setups, Ticket},
     wire::Ids,
 };
 use crate::{clock::WorldClock, collect::reading::StatusReadError, site::model};
-use meter_protocol::seal::{HelloRequest, PeerId, PeerKeys, SuitePolicy, tokio::accept};
+use meter_protocol::seal::{HelloRequest, PeerId, PeerKeys, tokio::accept};
+use prepay_core::time::Now;
 use std::{
     collections::HashMap,
     path::Path,
@@ -16,12 +19,13 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     task::JoinSet,
+    time::interval,
 };
 
-/// Connections that may be in their set-up at a time. Others are closed at once.
-const SETUPS_MAX: usize = 32;
+/// How often the latest time is taken note of.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// A door that can't take a connection tries again after this.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -40,6 +44,29 @@ pub struct CollectorState {
     pub backlog: u32,
     /// Orders that wait for it.
     pub open_orders: usize,
+    /// Messages that were not understood, and readings from the future, since the station started.
+    pub refused: u64,
+    /// Its lines without a connection to their gateway.
+    pub lines_down: usize,
+    /// Its meters that do not answer it.
+    pub meters_lost: usize,
+}
+
+impl CollectorState {
+    /// Nothing was heard of it yet.
+    pub(super) fn unseen(code: String, since_utc_s: i64) -> Self {
+        Self {
+            code,
+            online: false,
+            since_utc_s,
+            sessions: 0,
+            backlog: 0,
+            open_orders: 0,
+            refused: 0,
+            lines_down: 0,
+            meters_lost: 0,
+        }
+    }
 }
 
 /// The state of one collector, shared with the pages.
@@ -47,6 +74,10 @@ pub struct CollectorState {
 pub(super) struct Shown(Arc<Mutex<CollectorState>>);
 
 impl Shown {
+    pub(super) fn new(state: CollectorState) -> Self {
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     pub(super) fn with(&self, change: impl FnOnce(&mut CollectorState)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -71,6 +102,9 @@ pub enum GateError {
     /// A collector's keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The latest time.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     /// Its meters.
     #[error(transparent)]
     Status(#[from] StatusReadError),
@@ -89,12 +123,19 @@ pub enum GateError {
 /// All collectors of the station.
 #[derive(Debug, Default)]
 pub struct Gate {
+    /// None: no door, and no collectors.
+    guarded: Option<(Guard, WorldClock)>,
     known: HashMap<PeerId, Known>,
     states: Vec<Shown>,
     tasks: JoinSet<()>,
 }
 
 impl Gate {
+    /// A door without collectors yet.
+    pub(super) fn guarded(guard: Guard, clock: WorldClock) -> Self {
+        Self { guarded: Some((guard, clock)), ..Self::default() }
+    }
+
     /// Adds a collector. Its key file is read from the folder of keys.
     pub(super) fn add(
         &mut self,
@@ -107,48 +148,48 @@ impl Gate {
             let (first, second) = (other.code.to_string(), collector.code.clone());
             return Err(GateError::SamePeer { first, second, peer: keys.peer().0 });
         }
-        let state = Shown(Arc::new(Mutex::new(CollectorState {
-            code: collector.code.clone(),
-            online: false,
-            since_utc_s: setup.clock.utc_s(),
-            sessions: 0,
-            backlog: 0,
-            open_orders: 0,
-        })));
+        let state = Shown::new(CollectorState::unseen(collector.code.clone(), setup.clock.utc_s()));
         let (connections, arriving) = mpsc::channel(1);
         self.states.push(state.clone());
-        self.tasks.spawn(Peer::new(&collector.code, setup, Ids::new()?, state).run(arriving));
+        let guard = self.guarded.as_ref().map(|(guard, _)| guard.clone()).zip(keys.suite());
+        self.tasks.spawn(Peer::new(&collector.code, setup, Ids::new()?, state, guard).run(arriving));
         let code = collector.code.as_str().into();
         self.known.insert(keys.peer(), Known { keys, code, connections });
         Ok(())
     }
 
     /// Opens the door. Whoever can't prove to be a collector of the site is closed without a word.
-    pub(super) fn take(&mut self, listener: TcpListener, policy: SuitePolicy, clock: WorldClock) {
-        let known = Arc::new(std::mem::take(&mut self.known));
-        let policy = Arc::new(Mutex::new(policy));
+    pub(super) fn take(&mut self, listener: TcpListener) {
+        let Some((guard, clock)) = self.guarded.clone() else { return };
+        let door = Arc::new(Entrance { known: std::mem::take(&mut self.known), guard: guard.clone(), clock });
         self.tasks.spawn(async move {
-            let room = Arc::new(Semaphore::new(SETUPS_MAX));
-            let mut setups = JoinSet::new();
+            let mut note = interval(NOTE_EVERY);
             loop {
-                let stream = match listener.accept().await {
-                    Ok((stream, _)) => stream,
+                note.tick().await;
+                guard.note(clock.utc_s());
+            }
+        });
+        self.tasks.spawn(async move {
+            let setups = Arc::new(Mutex::new(Setups::default()));
+            let mut tasks = JoinSet::new();
+            let mut dropped = 0;
+            loop {
+                let (stream, address) = match listener.accept().await {
+                    Ok(accepted) => accepted,
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be taken");
                         tokio::time::sleep(AGAIN).await;
                         continue;
                     }
                 };
-                while setups.try_join_next().is_some() {}
-                let Ok(place) = room.clone().try_acquire_owned() else { continue };
-                let (known, policy) = (known.clone(), policy.clone());
-                setups.spawn(async move {
-                    if let Some((code, conn, connections)) = set_up(stream, &known, &policy, clock).await {
-                        drop(place);
-                        tracing::info!(collector = &*code, "connected");
-                        let _ = connections.send(conn).await;
-                    }
-                });
+                while tasks.try_join_next().is_some() {}
+                let mut all = setups.lock().unwrap_or_else(PoisonError::into_inner);
+                all.enter(address.ip(), |ticket| tasks.spawn(enter(stream, door.clone(), setups.clone(), ticket)));
+                // A flood is told as often as it doubles.
+                if all.dropped() > dropped * 2 {
+                    dropped = all.dropped();
+                    tracing::warn!(dropped, %address, "connections without a word had to give way");
+                }
             }
         });
     }
@@ -159,23 +200,40 @@ impl Gate {
     }
 }
 
-async fn set_up(
-    stream: TcpStream,
-    known: &HashMap<PeerId, Known>,
-    policy: &Mutex<SuitePolicy>,
+/// What a set-up needs.
+#[derive(Debug)]
+struct Entrance {
+    known: HashMap<PeerId, Known>,
+    guard: Guard,
     clock: WorldClock,
-) -> Option<(Arc<str>, Conn, mpsc::Sender<Conn>)> {
-    let _ = stream.set_nodelay(true);
-    let nonce = keys::nonce().inspect_err(|error| tracing::error!(%error, "no session")).ok()?;
-    let (reader, writer) = stream.into_split();
-    let allowed = |keys: &&PeerKeys| {
-        let mut policy = policy.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.suite().is_some_and(|suite| policy.allows(suite, clock.utc_s()))
-    };
-    let choose = |request: &HelloRequest| known.get(&request.peer()).map(|known| &known.keys).filter(allowed);
-    let accepted = accept(reader, writer, nonce, choose).await;
-    let (peer, reader, writer) =
-        accepted.inspect_err(|error| tracing::info!(%error, "a connection was closed")).ok()?;
-    let known = known.get(&peer)?;
-    Some((known.code.clone(), Conn::new(known.code.clone(), reader, writer), known.connections.clone()))
+}
+
+/// One connection, from its first byte to its collector's task.
+async fn enter(stream: TcpStream, door: Arc<Entrance>, setups: Arc<Mutex<Setups>>, ticket: Ticket) {
+    let accepted = door.set_up(stream).await;
+    setups.lock().unwrap_or_else(PoisonError::into_inner).leave(ticket);
+    if let Some((known, conn)) = accepted {
+        tracing::info!(collector = &*known.code, "connected");
+        let _ = known.connections.send(conn).await;
+    }
+}
+
+impl Entrance {
+    async fn set_up(&self, stream: TcpStream) -> Option<(&Known, Conn)> {
+        let _ = stream.set_nodelay(true);
+        let nonce = keys::nonce().inspect_err(|error| tracing::error!(%error, "no session")).ok()?;
+        let (reader, writer) = stream.into_split();
+        let allowed = |keys: &&PeerKeys| keys.suite().is_some_and(|suite| self.guard.allows(suite, self.clock.utc_s()));
+        // Before the answer leaves: whatever the collector says on this session is said later.
+        let mut asked = Now::default();
+        let choose = |request: &HelloRequest| {
+            asked = self.clock.now();
+            self.known.get(&request.peer()).map(|known| &known.keys).filter(allowed)
+        };
+        let accepted = accept(reader, writer, nonce, choose).await;
+        let (peer, reader, writer) =
+            accepted.inspect_err(|error| tracing::info!(%error, "a connection was closed")).ok()?;
+        let known = self.known.get(&peer)?;
+        Some((known, Conn::new(known.code.clone(), asked, reader, writer)))
+    }
 }

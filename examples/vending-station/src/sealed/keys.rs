@@ -40,6 +40,16 @@ pub enum KeysError {
         /// Its permissions.
         mode: u32,
     },
+    /// Somebody else's: who owns a file can read it, and put another key in its place.
+    #[error("{} belongs to user {owner}, this process is user {own}; a key file is for its owner alone", path.display())]
+    Owner {
+        /// Its path.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The user of this process.
+        own: u32,
+    },
     /// Its content.
     #[error("{}: {error}", path.display())]
     Content {
@@ -59,7 +69,7 @@ pub enum KeysError {
 /// Reads a key file.
 ///
 /// # Errors
-/// [`KeysError::Open`] when others can read it.
+/// [`KeysError::Open`] when others can read it, [`KeysError::Owner`] when it is somebody else's.
 pub fn load(path: &Path) -> Result<PeerKeys, KeysError> {
     let failed = |error| KeysError::File { path: path.into(), error };
     let file = File::open(path).map_err(failed)?;
@@ -71,6 +81,10 @@ pub fn load(path: &Path) -> Result<PeerKeys, KeysError> {
     let mode = metadata.mode() & 0o777;
     if mode & OTHERS != 0 {
         return Err(KeysError::Open { path: path.into(), mode });
+    }
+    let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != own {
+        return Err(KeysError::Owner { path: path.into(), owner, own });
     }
     let limit = u64::try_from(MAX_KEY_FILE_LEN).unwrap_or(u64::MAX).saturating_add(1);
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_LEN + 1));
@@ -146,6 +160,23 @@ mod tests {
         load(&path).unwrap();
         assert!(matches!(create(&path, 7), Err(KeysError::File { .. })), "an existing key is not overwritten");
         assert!(matches!(load(folder.path()), Err(KeysError::NoFile { .. })));
+    }
+
+    /// Only the superuser can give a file away; others can't even open one that is somebody else's alone.
+    #[test]
+    fn a_key_file_of_somebody_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k1.keys");
+        create(&path, 7).unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        if own == 0 {
+            std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+            let error = load(&path).unwrap_err();
+            assert!(matches!(error, KeysError::Owner { owner: 65_534, own: 0, .. }), "{error}");
+        } else {
+            let error = load(Path::new("/etc/shadow")).unwrap_err();
+            assert!(matches!(error, KeysError::File { .. } | KeysError::NoFile { .. }), "{error}");
+        }
     }
 
     #[test]

@@ -2,12 +2,17 @@
 //! frames and the messages; here they meet the seam of [`crate::collect::order`].
 
 pub mod collector;
+mod copies;
 pub mod door;
 pub mod gate;
+mod guard;
 pub mod journal;
 pub mod keys;
+mod notices;
+mod offset;
 pub(crate) mod peer;
 mod pump;
 pub mod settings;
+mod setups;
 mod spool;
 mod wire;

@@ -1,6 +1,7 @@
 //! One sealed connection as two tasks and two queues.
 
 use meter_protocol::seal::tokio::{SealedReader, SealedWriter};
+use prepay_core::time::Now;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -21,6 +22,8 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
 pub(super) struct Conn {
+    /// When its session was begun: everything on it was said later. For the end that measures.
+    pub(super) asked: Now,
     /// Payloads to send.
     pub(super) outgoing: mpsc::Sender<Vec<u8>>,
     incoming: mpsc::Receiver<Vec<u8>>,
@@ -30,6 +33,7 @@ pub(super) struct Conn {
 impl Conn {
     pub(super) fn new(
         name: Arc<str>,
+        asked: Now,
         mut reader: SealedReader<OwnedReadHalf>,
         mut writer: SealedWriter<OwnedWriteHalf>,
     ) -> Self {
@@ -69,7 +73,15 @@ impl Conn {
                 }
             }
         });
-        Self { outgoing, incoming, _tasks: tasks }
+        Self { asked, outgoing, incoming, _tasks: tasks }
+    }
+
+    /// A connection whose other end is a test.
+    #[cfg(test)]
+    pub(super) fn of_test(asked: Now) -> (Self, mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>) {
+        let (outgoing, sent) = mpsc::channel(QUEUE);
+        let (receive, incoming) = mpsc::channel(QUEUE);
+        (Self { asked, outgoing, incoming, _tasks: JoinSet::new() }, receive, sent)
     }
 
     /// The next payload; none when the connection has ended.

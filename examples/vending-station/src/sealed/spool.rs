@@ -1,10 +1,12 @@
 //! Readings that the station does not have yet. They wait in memory: a collector that ends forgets them, which costs a gap
 //! in the curve and no money, for a meter's registers only rise.
 
-use super::super::collect::desk::SETTLE_EVERY_S;
+use super::copies::Copies;
+use crate::collect::desk::SETTLE_EVERY_S;
 use meter_protocol::seal::message::MessageId;
 use prepay_core::id::MeterNumber;
 use std::collections::VecDeque;
+use tokio::time::Instant;
 
 /// The most readings that wait: more than a day of half hours of 240 meters.
 pub(super) const SPOOL_MAX: usize = 16_384;
@@ -17,6 +19,8 @@ struct Kept {
     interval: i64,
     /// The first one of its interval is the one that is booked.
     first: bool,
+    /// Its copies on this connection.
+    copies: Option<Copies>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +45,7 @@ impl Spool {
             self.dropped += 1;
             tracing::warn!(dropped = self.dropped, "a reading was dropped; the station has been away for too long");
         }
-        self.kept.push_back(Kept { id, payload, meter, interval, first });
+        self.kept.push_back(Kept { id, payload, meter, interval, first, copies: None });
     }
 
     /// How many wait.
@@ -59,10 +63,21 @@ impl Spool {
     }
 
     /// The next reading to send. It waits on until it is acknowledged.
-    pub(super) fn send_next(&mut self) -> Option<Vec<u8>> {
-        let payload = self.kept.get(self.sent)?.payload.clone();
+    pub(super) fn send_next(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let next = self.kept.get_mut(self.sent)?;
+        next.copies = Some(Copies::first(now));
         self.sent += 1;
-        Some(payload)
+        Some(next.payload.clone())
+    }
+
+    /// Readings that the station should have acknowledged by now, at most so many: they go out again.
+    pub(super) fn due(&mut self, now: Instant, most: usize) -> Vec<Vec<u8>> {
+        let again = |kept: &mut Kept| {
+            let copies = kept.copies.as_mut().filter(|copies| copies.are_due(now))?;
+            copies.another(now);
+            Some(kept.payload.clone())
+        };
+        self.kept.iter_mut().take(self.sent).filter_map(again).take(most).collect()
     }
 
     /// The station has it.
@@ -97,15 +112,31 @@ mod tests {
             spool.push(id(poll), vec![u8::try_from(poll).unwrap()], meter(1), i64::try_from(poll).unwrap() * 180);
         }
         spool.push(id(10), vec![10], meter(2), 0);
-        let sent: Vec<Vec<u8>> = std::iter::from_fn(|| spool.send_next()).collect();
+        let sent: Vec<Vec<u8>> = std::iter::from_fn(|| spool.send_next(Instant::now())).collect();
         assert_eq!(sent, [[0], [9], [10]]);
         // What was sent may be at the station already: it is not taken out.
         spool.push(id(11), vec![11], meter(1), 10);
         assert_eq!(spool.len(), 4);
         assert!(spool.acknowledge(id(9)) && !spool.acknowledge(id(9)));
         spool.rewind();
-        let sent: Vec<Vec<u8>> = std::iter::from_fn(|| spool.send_next()).collect();
+        let sent: Vec<Vec<u8>> = std::iter::from_fn(|| spool.send_next(Instant::now())).collect();
         assert_eq!(sent, [[0], [10], [11]]);
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_goes_out_again() {
+        use std::time::Duration;
+        let mut spool = Spool::default();
+        let now = Instant::now();
+        for n in 0..3 {
+            spool.push(id(n), vec![u8::try_from(n).unwrap()], meter(u64::try_from(n).unwrap() + 1), 0);
+        }
+        assert!(spool.send_next(now).is_some() && spool.send_next(now).is_some());
+        assert!(spool.due(now + Duration::from_secs(4), 9).is_empty());
+        assert!(spool.acknowledge(id(0)));
+        assert_eq!(spool.due(now + Duration::from_secs(5), 9), [[1]], "what was not sent yet is no copy");
+        assert!(spool.due(now + Duration::from_secs(14), 9).is_empty());
+        assert_eq!(spool.due(now + Duration::from_secs(15), 9), [[1]]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::keys::{self, KeysError};
 use crate::collect::{
     commission::{PREPAY, Wanted},
     line::LineSetup,
-    order::{Done, Task, Written},
+    order::{Done, LineCounters, LineState, Task, Written},
     reading::{ReadingError, Shown, Spectacles},
 };
 use meter_protocol::{
@@ -14,8 +14,8 @@ use meter_protocol::{
     seal::{
         MAX_PAYLOAD_LEN,
         message::{
-            Command, CommandResult, Envelope, Message, MessageError, MessageId, MeterRef, Order as Wish, Outcome,
-            RefusalReason, RegisterBlock, SettingsOrder, Snapshot,
+            Command, CommandResult, Envelope, LineStatus, Message, MessageError, MessageId, MeterLink, MeterRef,
+            MeterStatus, Order as Wish, Outcome, RefusalReason, RegisterBlock, SettingsOrder, Snapshot,
         },
     },
     wire::Registers,
@@ -187,6 +187,35 @@ pub(super) fn result(
     };
     let result = CommandResult { command, meter, ended_at_utc_s: now_utc_s, outcome, before, after };
     emit(id, Message::Result(result)).ok()
+}
+
+/// What became of a command that was under way at a crash: the meter may have acted, and shows this now.
+pub(super) fn interrupted(
+    ids: [MessageId; 2],
+    place: Place,
+    shown: Option<&Shown>,
+    now_utc_s: i64,
+    status: Read,
+) -> Option<Vec<u8>> {
+    let [id, command] = ids;
+    let after = shown.filter(|shown| shown.reading.meter == place.number).map(|shown| block(shown, status));
+    let (meter, outcome) = (meter_ref(place)?, Outcome::NoReply);
+    let result = CommandResult { command, meter, ended_at_utc_s: now_utc_s, outcome, before: None, after };
+    emit(id, Message::Result(result)).ok()
+}
+
+/// Whether a meter answers, as a message.
+pub(super) fn meter_status(id: MessageId, place: Place, link: MeterLink, since_utc_s: i64) -> Option<Vec<u8>> {
+    let status = MeterStatus { meter: meter_ref(place)?, link, since_utc_s, missed: 0 };
+    emit(id, Message::MeterStatus(status)).ok()
+}
+
+/// How a line is, as a message.
+pub(super) fn line_status(id: MessageId, line: u8, state: &LineState) -> Option<Vec<u8>> {
+    let LineState { up, since_utc_s, counters, .. } = *state;
+    let LineCounters { transmitted, replies, timeouts, broken_frames } = counters;
+    let status = LineStatus { line, up, since_utc_s, transmitted, replies, timeouts, broken_frames };
+    emit(id, Message::LineStatus(status)).ok()
 }
 
 /// A result that shows no registers.

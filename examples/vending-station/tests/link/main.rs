@@ -46,6 +46,49 @@ fn a_killed_collector_never_sells_twice() {
     drop(collector);
 }
 
+/// Sales through a station that is killed at any moment: what it had ordered, and what it had not booked yet, is settled by the
+/// meters after its restart.
+#[test]
+fn a_killed_station_never_sells_twice() {
+    let mut dice = fastrand::Rng::with_seed(seed("a_killed_station_never_sells_twice"));
+    let mut world = World::start(dice.u64(..));
+    let mut collector = Collector::start(&world, None);
+    world.wait_until_open();
+    let mut open_at_a_kill = 0;
+    for round in 0..ROUNDS_MAX {
+        let sold: Vec<i64> =
+            world.accounts().iter().filter_map(|account| world.sell(*account, 10 + dice.u32(..90))).collect();
+        std::thread::sleep(Duration::from_millis(dice.u64(5..250)));
+        open_at_a_kill += sold.iter().filter(|id| world.sale(**id)["closed"] == false).count();
+        world.cut_power();
+        collector.kill();
+        collector = Collector::start(&world, None);
+        world.wait_until_settled();
+        if open_at_a_kill >= 6 && round >= 2 {
+            break;
+        }
+    }
+    println!("{open_at_a_kill} sales were open when the station was killed");
+    assert!(open_at_a_kill >= 6, "no kill came while a sale was open");
+    world.finish_and_audit();
+    drop(collector);
+}
+
+/// Somebody at the collector's own address holds as many connections as he gets, and more all the time.
+#[test]
+fn who_holds_connections_keeps_no_collector_out() {
+    let world = World::start(seed("who_holds_connections_keeps_no_collector_out"));
+    let holder = proxy::Holder::start(world.door());
+    holder.wait_until_full();
+    let collector = Collector::start(&world, None);
+    world.wait_until_open();
+    let held = holder.end();
+    println!("{held} connections were opened without a word");
+    assert!(held > 100, "{held}");
+    assert_eq!(world.live()["collectors"][0]["online"], true);
+    drop(collector);
+}
+
 /// A network that loses, doubles, mixes and alters frames and cuts connections.
 #[test]
 fn a_bad_network_alters_nothing() {

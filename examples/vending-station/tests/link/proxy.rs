@@ -2,9 +2,13 @@
 
 use meter_protocol::seal::Deframer;
 use std::{
+    collections::VecDeque,
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -237,4 +241,46 @@ pub(crate) fn impostor(down: Vec<u8>) -> SocketAddr {
         }
     });
     address
+}
+
+/// Somebody who opens connections, says nothing, and keeps each as long as he may.
+pub(crate) struct Holder {
+    opened: Arc<AtomicU32>,
+    over: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Holder {
+    /// More than a door takes in at a time.
+    const MOST: usize = 200;
+
+    pub(crate) fn start(station: SocketAddr) -> Self {
+        let (opened, over) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, end) = (opened.clone(), over.clone());
+        let thread = thread::spawn(move || {
+            let mut held = VecDeque::new();
+            while !end.load(Ordering::Relaxed) {
+                held.extend(TcpStream::connect(station));
+                count.fetch_add(1, Ordering::Relaxed);
+                if held.len() > Self::MOST {
+                    held.pop_front();
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        Self { opened, over, thread }
+    }
+
+    pub(crate) fn wait_until_full(&self) {
+        while self.opened.load(Ordering::Relaxed) < 100 {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Ends it and returns how many connections there were.
+    pub(crate) fn end(self) -> u32 {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("alive");
+        self.opened.load(Ordering::Relaxed)
+    }
 }

@@ -54,33 +54,26 @@ impl Said {
     }
 }
 
-/// The demonstration: a station with its door and the fleet.
-pub(crate) struct World {
-    folder: tempfile::TempDir,
-    process: Mutex<Child>,
-    said: Mutex<Option<[Said; 2]>>,
+/// A process of the demonstration, and where it is.
+struct Started {
+    process: Child,
+    said: [Said; 2],
     page: String,
     door: SocketAddr,
-    accounts: Vec<i64>,
-    /// Purchase counts by meter number before the first sale, set once.
-    counts: Mutex<BTreeMap<String, i64>>,
-    /// Sales that the station took, with their accounts.
-    sold: Mutex<Vec<(i64, i64, i64)>>,
 }
 
-impl World {
-    pub(crate) fn start(seed: u64) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+impl Started {
+    fn new(folder: &Path, seed: u64) -> Self {
         let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/collector/site.toml");
         let mut process = Command::new(PROGRAM)
             .args(["demo", "--listen", "127.0.0.1:0", "--collectors", "127.0.0.1:0", "--speed", "300"])
             .args(["--seed", &(seed >> 1).to_string()])
             .arg("--dir")
-            .arg(folder.path())
+            .arg(folder)
             .arg("--site")
             .arg(site)
             .arg("--report")
-            .arg(folder.path().join("report.json"))
+            .arg(folder.join("report.json"))
             .env("RUST_LOG", "warn,vending_station=debug")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -102,16 +95,50 @@ impl World {
         };
         let page = word_after("page: ");
         let door = word_after("collectors: ").parse().expect("an address");
+        Self { process, said: [out, log], page, door }
+    }
+}
+
+/// The demonstration: a station with its door and the fleet.
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+    seed: u64,
+    process: Mutex<Child>,
+    said: Mutex<Option<[Said; 2]>>,
+    page: String,
+    door: SocketAddr,
+    accounts: Vec<i64>,
+    /// Purchase counts by meter number before the first sale, set once.
+    counts: Mutex<BTreeMap<String, i64>>,
+    /// Sales that the station took, with their accounts.
+    sold: Mutex<Vec<(i64, i64, i64)>>,
+}
+
+impl World {
+    pub(crate) fn start(seed: u64) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let Started { process, said, page, door } = Started::new(folder.path(), seed);
         Self {
             folder,
+            seed,
             process: Mutex::new(process),
-            said: Mutex::new(Some([out, log])),
+            said: Mutex::new(Some(said)),
             page,
             door,
             accounts: (1..=6).collect(),
             counts: Mutex::default(),
             sold: Mutex::default(),
         }
+    }
+
+    /// As a power cut does, with the station's and the meters' files left as they were; then everything starts again. The
+    /// gateways get other addresses, so that a collector has to be started again too.
+    pub(crate) fn cut_power(&mut self) {
+        self.kill();
+        let Started { process, said, page, door } = Started::new(self.folder.path(), self.seed);
+        (self.page, self.door) = (page, door);
+        *self.process.lock().expect("alive") = process;
+        *self.said.lock().expect("alive") = Some(said);
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -1,7 +1,7 @@
 //! What a station orders. A command is done at most once, however often it arrives: see the id.
 
 use super::codec::{Reader, Writer, in_range};
-use super::{MAX_BLOCK_LEN, MessageError, MeterRef};
+use super::{MAX_BLOCK_LEN, MessageError, MessageId, MeterRef};
 use crate::acrel::{BuildError, ForceMode, MicroPrices, MoneyOverwrite, Profile, Settings};
 
 /// Do this to a meter.
@@ -167,10 +167,9 @@ impl Order {
         matches!(self, Self::Sale { .. } | Self::Overwrite { .. })
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, MessageError> {
-        let code = reader.byte()?;
-        in_range("order", code.into(), 1, 6)?;
-        Ok(match code {
+    /// None for an order of a later version.
+    fn read(code: u8, reader: &mut Reader<'_>) -> Result<Option<Self>, MessageError> {
+        Ok(Some(match code {
             1 => {
                 let (address, count) = (reader.u16()?, reader.byte()?);
                 in_range("registers", count.into(), 1, MAX_BLOCK_LEN as u64 / 2)?;
@@ -188,8 +187,9 @@ impl Order {
             }
             4 => Self::Settings(SettingsOrder::read(reader)?),
             5 => Self::Force(force_mode(reader.byte()?)?),
-            _ => Self::SetClock,
-        })
+            6 => Self::SetClock,
+            _ => return Ok(None),
+        }))
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), MessageError> {
@@ -242,9 +242,11 @@ fn force_mode(code: u8) -> Result<ForceMode, MessageError> {
 }
 
 impl Command {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, MessageError> {
+    pub(super) fn read(id: MessageId, reader: &mut Reader<'_>) -> Result<Self, MessageError> {
         let (meter, not_after_utc_s) = (MeterRef::read(reader)?, reader.i64()?);
-        Ok(Self { meter, not_after_utc_s, order: Order::read(reader)? })
+        let code = reader.byte()?;
+        let order = Order::read(code, reader)?.ok_or(MessageError::Order { order: code, id, meter })?;
+        Ok(Self { meter, not_after_utc_s, order })
     }
 
     pub(super) fn write(&self, writer: &mut Writer<'_>) -> Result<(), MessageError> {

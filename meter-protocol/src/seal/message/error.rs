@@ -1,6 +1,6 @@
 //! Payloads that are no messages.
 
-use super::MessageId;
+use super::{MessageId, MeterRef};
 use thiserror::Error;
 
 /// A payload that is no message, or a message that can't be written.
@@ -13,13 +13,23 @@ pub enum MessageError {
         /// Byte 0.
         version: u8,
     },
-    /// A kind of a later version. A collector answers an unknown command with `Unsupported`.
+    /// A kind of a later version. It is counted; nobody can know what would be an answer.
     #[error("message kind {kind} is unknown")]
     Kind {
         /// Byte 1.
         kind: u8,
         /// The message.
         id: MessageId,
+    },
+    /// A command with an order of a later version. A collector answers it with [`super::RefusalReason::Unsupported`].
+    #[error("order {order} is unknown")]
+    Order {
+        /// Its code.
+        order: u8,
+        /// The command.
+        id: MessageId,
+        /// The meter that it is for.
+        meter: MeterRef,
     },
     /// The payload ends within a field.
     #[error("the message ends too early")]

@@ -153,7 +153,7 @@ impl<'a> Envelope<'a> {
             4 => Message::LineStatus(LineStatus::read(&mut reader)?),
             5 => Message::Result(CommandResult::read(&mut reader)?),
             6 => Message::Ack(Ack::read(&mut reader)?),
-            7 => Message::Command(Command::read(&mut reader)?),
+            7 => Message::Command(Command::read(id, &mut reader)?),
             _ => return Err(MessageError::Kind { kind, id }),
         };
         reader.end()?;

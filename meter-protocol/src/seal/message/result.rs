@@ -58,10 +58,12 @@ pub enum RefusalReason {
     Unsettled,
     /// 6: too many commands wait.
     Busy,
+    /// 7: the collector's clock stands behind its last start, so that it can't tell what is over.
+    Clock,
 }
 
 impl RefusalReason {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Expired,
         Self::UnknownMeter,
         Self::OtherMeter,
@@ -69,6 +71,7 @@ impl RefusalReason {
         Self::Unsupported,
         Self::Unsettled,
         Self::Busy,
+        Self::Clock,
     ];
 
     fn code(self) -> u8 {
@@ -76,7 +79,7 @@ impl RefusalReason {
     }
 
     fn from_code(code: u8) -> Result<Self, MessageError> {
-        let max = Self::Busy.code().into();
+        let max = Self::Clock.code().into();
         let unknown = MessageError::Value { field: "reason of the refusal", value: code.into(), min: 0, max };
         Self::ALL.get(usize::from(code)).copied().ok_or(unknown)
     }

@@ -165,6 +165,8 @@ impl Desk {
                 self.shared.books.silent(meter, self.seats[slot].open_account()).await;
             }
             Report::Heard { meter } => self.shared.books.heard(meter).await,
+            // The books know meters; who runs the line has it in the log.
+            Report::Line(_) => {}
             Report::Done { id, meter, done, taken } => {
                 let Some(slot) = self.slot(meter) else { return };
                 // An answer to an order that is not open any more counts for nothing: it came before.

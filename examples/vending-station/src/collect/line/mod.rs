@@ -9,7 +9,7 @@ mod work;
 pub use setup::{LineError, LineSetup, Shared};
 
 use super::{
-    order::{Order, Report},
+    order::{LineCounters, LineState, Order, Report},
     reading,
 };
 use meter_protocol::{
@@ -59,6 +59,10 @@ pub struct Line {
     lost_before: u32,
     /// Since when there is no connection and none can be made.
     down_since_us: Option<u64>,
+    /// Whether it is connected, as it was reported last.
+    up: Option<bool>,
+    /// What went over its earlier connections.
+    counters: LineCounters,
     orders: mpsc::Receiver<Order>,
     reports: mpsc::Sender<Report>,
     /// The read that fetches a whole status.
@@ -104,6 +108,8 @@ impl Line {
             next_link: LinkId::first(setup.number),
             lost_before: 0,
             down_since_us: None,
+            up: None,
+            counters: LineCounters::default(),
             orders,
             reports,
             status,
@@ -173,6 +179,7 @@ impl Line {
                 let line = self.shared.patience.line(self.baud);
                 self.client = Some(Client::on_line(stream, line, self.next_link));
                 self.down_since_us = None;
+                self.report_line(true).await;
                 return true;
             }
             Ok(Err(error)) => {
@@ -182,7 +189,17 @@ impl Line {
         }
         let now_us = self.now_us();
         self.down_since_us.get_or_insert(now_us);
+        self.report_line(false).await;
         false
+    }
+
+    /// Reports that the connection was made or lost, once.
+    async fn report_line(&mut self, up: bool) {
+        if self.up != Some(up) {
+            self.up = Some(up);
+            let (code, since_utc_s) = (self.code.as_str().into(), self.shared.clock.utc_s());
+            self.report(Report::Line(LineState { code, up, since_utc_s, counters: self.counters })).await;
+        }
     }
 
     /// Ends the connection: no byte of it can be sent any more.
@@ -191,6 +208,16 @@ impl Line {
         self.lost_before = 0;
         if let Some(client) = self.client.take() {
             self.next_link = client.next_link();
+            let ended = client.counters();
+            let all = &mut self.counters;
+            for (all, more) in [
+                (&mut all.transmitted, ended.transmitted),
+                (&mut all.replies, ended.replies),
+                (&mut all.timeouts, ended.timeouts),
+                (&mut all.broken_frames, ended.broken_frames),
+            ] {
+                *all = all.saturating_add(more);
+            }
         }
     }
 

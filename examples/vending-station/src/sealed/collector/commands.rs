@@ -8,7 +8,10 @@ use super::{
     CollectError, Collector,
 };
 use crate::collect::order::{Order, Task};
-use meter_protocol::seal::message::{Command, MessageId, MeterRef, Order as Wish, Outcome, RefusalReason};
+use meter_protocol::{
+    bus::Class,
+    seal::message::{Command, MessageId, MeterRef, Order as Wish, Outcome, RefusalReason},
+};
 
 /// A command under way on a line.
 #[derive(Debug)]
@@ -19,19 +22,40 @@ pub(super) struct Running {
     pub(super) sold: Option<u16>,
     /// It is in the journal.
     pub(super) journaled: bool,
+    /// It was under way at a crash: what runs is a look at its meter.
+    pub(super) interrupted: bool,
 }
 
 impl Collector {
-    /// What was begun before a crash may have reached its meter: that is its result.
+    /// What was begun before a crash may have reached its meter: that is its result, with what the meter shows now. Where it
+    /// can't be asked, the station will ask.
     pub(super) fn settle_interrupted(&mut self) -> Result<(), CollectError> {
         for (command, meter) in self.journal.begun() {
             let meter = meter_of(&meter).ok_or_else(|| CollectError::setup("journal", format!("meter `{meter}`")))?;
             tracing::warn!(collector = &*self.code, %command, meter = %meter.number, "interrupted; the meter will show it");
+            if self.look_at(command, meter) {
+                continue;
+            }
             let ids = [self.ids.next(), command];
             let result = wire::plain(ids, meter, Outcome::NoReply, self.clock.utc_s());
             self.journal.end(command, &result.ok_or_else(|| CollectError::setup("journal", "no result"))?)?;
         }
         Ok(())
+    }
+
+    /// Has the meter of an interrupted command read.
+    fn look_at(&mut self, command: MessageId, meter: MeterRef) -> bool {
+        let place = wire::number(meter.number).and_then(|number| self.places.get(&number)).copied();
+        let line = place.and_then(|place| self.lines.get(usize::from(place.line)));
+        let (Some(place), Some(Ok(room))) = (place, line.map(|line| line.clone().try_reserve_owned())) else {
+            return false;
+        };
+        self.next_order += 1;
+        let running = Running { command, place, sold: None, journaled: true, interrupted: true };
+        self.running.insert(self.next_order, running);
+        let task = Task::Read { class: Class::Money };
+        room.send(Order { id: self.next_order, meter: place.number, task, not_after_utc_s: None });
+        true
     }
 
     /// The result of a command: on disk first, if the command is there.
@@ -59,6 +83,10 @@ impl Collector {
         let own = place.and_then(|place| self.wanted.get(&place.number));
         let task = match (place, wire::task(&command.order, self.status, own)) {
             (None, _) => Err(RefusalReason::UnknownMeter),
+            // What is over can't be told.
+            _ if command.order.moves_money() && self.journal.clock_is_behind(self.clock.utc_s()) => {
+                Err(RefusalReason::Clock)
+            }
             _ if command.not_after_utc_s < self.clock.utc_s() => Err(RefusalReason::Expired),
             (Some(place), task) => task.map(|task| (place, task)),
         };
@@ -76,20 +104,22 @@ impl Collector {
             return self.refuse(id, command.meter, RefusalReason::Busy);
         };
         let journaled = !matches!(command.order, Wish::Read { .. });
-        if journaled && self.journal.is_full() {
+        if journaled && self.journal.is_full(self.clock.utc_s()) {
             return self.refuse(id, command.meter, RefusalReason::Busy);
         }
         if journaled {
             // On disk before the first byte.
             let MeterRef { line, unit, number } = command.meter;
-            tokio::task::block_in_place(|| self.journal.begin(id, &format!("{line} {unit} {number}")))?;
+            tokio::task::block_in_place(|| {
+                self.journal.begin(id, command.not_after_utc_s, &format!("{line} {unit} {number}"))
+            })?;
         }
         let sold = match command.order {
             Wish::Sale { count_before, .. } => Some(count_before),
             _ => None,
         };
         self.next_order += 1;
-        self.running.insert(self.next_order, Running { command: id, place, sold, journaled });
+        self.running.insert(self.next_order, Running { command: id, place, sold, journaled, interrupted: false });
         room.send(Order {
             id: self.next_order,
             meter: place.number,
@@ -100,7 +130,12 @@ impl Collector {
     }
 
     /// Nothing was begun, so that nothing is written down: a repetition is refused again.
-    fn refuse(&mut self, command: MessageId, meter: MeterRef, reason: RefusalReason) -> Result<(), CollectError> {
+    pub(super) fn refuse(
+        &mut self,
+        command: MessageId,
+        meter: MeterRef,
+        reason: RefusalReason,
+    ) -> Result<(), CollectError> {
         tracing::warn!(collector = &*self.code, meter = %meter.number, ?reason, "a command is refused");
         let ids = [self.ids.next(), command];
         let result = wire::plain(ids, meter, Outcome::Refused(reason), self.clock.utc_s());

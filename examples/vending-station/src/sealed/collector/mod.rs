@@ -2,10 +2,14 @@
 //! station orders, each command at most once. It holds no money and no prices.
 
 mod commands;
+#[cfg(test)]
+mod tests;
 
 use super::{
+    copies::Copies,
     journal::{Journal, JournalError},
     keys::{self, KeysError},
+    notices::{About, Notices},
     pump::{self, Conn},
     settings::{CollectorFile, CollectorFileError},
     spool::Spool,
@@ -16,7 +20,7 @@ use crate::{
     collect::{
         commission::Wanted,
         line::{self, Line},
-        order::{Order, OrderId, Report},
+        order::{Done, LineState, Order, OrderId, Report},
         patience::Patience,
         reading, setup,
     },
@@ -30,7 +34,7 @@ use meter_protocol::{
     plan::Read,
     seal::{
         PeerKeys,
-        message::{Envelope, Message, MessageError, MessageId, Online},
+        message::{Envelope, Message, MessageError, MessageId, MeterLink, Online, RefusalReason},
         tokio::connect,
     },
 };
@@ -41,7 +45,12 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpStream, sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, interval, timeout},
+};
 
 /// What the collector calls itself.
 const SOFTWARE: &str = concat!("vending-station ", env!("CARGO_PKG_VERSION"));
@@ -49,6 +58,8 @@ const SOFTWARE: &str = concat!("vending-station ", env!("CARGO_PKG_VERSION"));
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
 /// Answers that may wait for the connection. With more of them nothing is taken from it.
 const OUTBOX_MAX: usize = 64;
+/// How often it is looked what has to go out again.
+const REPEAT_EVERY: Duration = Duration::from_secs(1);
 /// A connection that failed is tried again after this.
 const DIAL_AGAIN: Duration = Duration::from_millis(500);
 
@@ -107,6 +118,8 @@ pub struct Collector {
     places: HashMap<MeterNumber, Place>,
     wanted: HashMap<MeterNumber, Wanted>,
     lines: Vec<mpsc::Sender<Order>>,
+    /// Codes of the lines, in the same order.
+    line_codes: Vec<String>,
     reports: mpsc::Receiver<Report>,
     journal: Journal,
     spool: Spool,
@@ -117,6 +130,12 @@ pub struct Collector {
     greeting: Option<Vec<u8>>,
     /// What goes behind the readings that were taken before it: results.
     outbox: VecDeque<Vec<u8>>,
+    /// What does not answer, for the station.
+    notices: Notices,
+    /// Copies of the results on this connection, by command.
+    results: HashMap<MessageId, Copies>,
+    /// Messages that were not understood.
+    not_understood: u64,
     _tasks: JoinSet<()>,
 }
 
@@ -148,8 +167,9 @@ impl Collector {
         let (reports, received) = mpsc::channel(line::REPORTS);
         let shared = line::Shared { clock, patience, spectacles, totals: Arc::new(Totals::default()) };
         let mut tasks = JoinSet::new();
-        let mut senders = Vec::new();
+        let (mut senders, mut line_codes) = (Vec::new(), Vec::new());
         for setup in lines {
+            line_codes.push(setup.code.clone());
             let (orders, for_line) = line::orders(setup.meters.len());
             let code = setup.code.clone();
             let line = Line::new(setup, shared.clone(), for_line, reports.clone())
@@ -166,17 +186,24 @@ impl Collector {
             places: places.into_iter().map(|place| (place.number, place)).collect(),
             wanted,
             lines: senders,
+            line_codes,
             reports: received,
-            journal: Journal::open(&settings.journal)?,
+            journal: Journal::open(&settings.journal, clock.utc_s())?,
             spool: Spool::default(),
             ids: Ids::new()?,
             next_order: 0,
             running: HashMap::new(),
             greeting: None,
             outbox: VecDeque::new(),
+            notices: Notices::default(),
+            results: HashMap::new(),
+            not_understood: 0,
             _tasks: tasks,
         };
         collector.settle_interrupted()?;
+        if collector.journal.clock_is_behind(clock.utc_s()) {
+            tracing::error!("the clock stands behind the last start; nothing is sold until it is right");
+        }
         Ok(collector)
     }
 
@@ -187,11 +214,15 @@ impl Collector {
     pub async fn run(mut self) -> Result<(), CollectError> {
         let mut conn: Option<Conn> = None;
         let mut dialing = JoinSet::new();
+        let mut repeat = interval(REPEAT_EVERY);
         self.dial(&mut dialing, Duration::ZERO);
         loop {
             let sender = conn.as_ref().map(|conn| conn.outgoing.clone());
             let listens = self.outbox.len() < OUTBOX_MAX;
-            let unsent = self.greeting.is_some() || !self.outbox.is_empty() || self.spool.has_unsent();
+            let unsent = self.greeting.is_some()
+                || !self.outbox.is_empty()
+                || self.spool.has_unsent()
+                || self.notices.has_due(Instant::now());
             tokio::select! {
                 Some(report) = self.reports.recv() => self.report(report)?,
                 Some(dialed) = dialing.join_next() => match dialed {
@@ -213,6 +244,7 @@ impl Collector {
                         self.dial(&mut dialing, DIAL_AGAIN);
                     }
                 },
+                _ = repeat.tick(), if conn.is_some() => self.repeat(),
                 permit = reserve(sender), if unsent => match permit {
                     Some(permit) => {
                         if let Some(payload) = self.next_payload() {
@@ -229,7 +261,8 @@ impl Collector {
     }
 
     fn dial(&self, dialing: &mut JoinSet<Result<Conn, String>>, after: Duration) {
-        let (name, station, keys) = (self.code.clone(), self.station.clone(), self.keys.clone());
+        let (name, station, keys, asked) =
+            (self.code.clone(), self.station.clone(), self.keys.clone(), self.clock.now());
         dialing.spawn(async move {
             tokio::time::sleep(after).await;
             let stream = timeout(DIAL_LIMIT, TcpStream::connect(&station)).await;
@@ -238,13 +271,15 @@ impl Collector {
             let nonce = keys::nonce().map_err(|error| error.to_string())?;
             let (reader, writer) = stream.into_split();
             let (reader, writer) = connect(reader, writer, &keys, nonce).await.map_err(|error| error.to_string())?;
-            Ok(Conn::new(name, reader, writer))
+            Ok(Conn::new(name, asked, reader, writer))
         });
     }
 
     /// A new session: who is there, then the results that the station may not have, then the readings.
     fn greet(&mut self) -> Result<(), CollectError> {
         self.spool.rewind();
+        self.notices.rewind();
+        self.results.clear();
         self.outbox.clear();
         let online = Online {
             boot_count: self.journal.starts(),
@@ -256,13 +291,33 @@ impl Collector {
         };
         let id = self.ids.next();
         self.greeting = Some(wire::emit(id, Message::Online(online))?);
-        self.outbox.extend(self.journal.unacknowledged());
+        self.outbox.extend(self.journal.unacknowledged().into_iter().map(|(_, result)| result));
         Ok(())
     }
 
     /// In the order in which it was seen, so that no reading arrives behind evidence that is newer.
     fn next_payload(&mut self) -> Option<Vec<u8>> {
-        self.greeting.take().or_else(|| self.spool.send_next()).or_else(|| self.outbox.pop_front())
+        let now = Instant::now();
+        let first = self.greeting.take().or_else(|| self.notices.next(now));
+        first.or_else(|| self.spool.send_next(now)).or_else(|| self.outbox.pop_front())
+    }
+
+    /// Puts into the outbox what the station should have acknowledged by now, as far as there is room.
+    fn repeat(&mut self) {
+        let now = Instant::now();
+        let room = |outbox: &VecDeque<Vec<u8>>| OUTBOX_MAX.saturating_sub(outbox.len());
+        let readings = self.spool.due(now, room(&self.outbox));
+        self.outbox.extend(readings);
+        let results = self.journal.unacknowledged();
+        self.results.retain(|command, _| self.journal.is_unacknowledged(*command));
+        for (command, result) in results {
+            // A result that has come since the last look is in the outbox, or on its way.
+            let copies = self.results.entry(command).or_insert_with(|| Copies::first(now));
+            if copies.are_due(now) && self.outbox.len() < OUTBOX_MAX {
+                copies.another(now);
+                self.outbox.push_back(result);
+            }
+        }
     }
 
     fn report(&mut self, report: Report) -> Result<(), CollectError> {
@@ -274,20 +329,45 @@ impl Collector {
                     self.spool.push(id, payload, meter, shown.reading.taken.utc_s);
                 }
             }
-            // The station sees by itself how old its readings are.
-            Report::Silent { meter } => tracing::info!(collector = &*self.code, %meter, "lost contact"),
-            Report::Heard { meter } => tracing::info!(collector = &*self.code, %meter, "it answers again"),
+            Report::Silent { meter } => self.link(meter, MeterLink::Lost),
+            Report::Heard { meter } => self.link(meter, MeterLink::Answering),
+            Report::Line(state) => self.line(&state),
             Report::Done { id, done, .. } => {
                 let Some(running) = self.running.remove(&id) else { return Ok(()) };
                 let ids = [self.ids.next(), running.command];
                 let now_utc_s = self.clock.utc_s();
-                let Some(result) = wire::result(ids, running.place, &done, running.sold, now_utc_s, self.status) else {
-                    return Ok(());
+                let result = match (&done, running.interrupted) {
+                    (Done::Read(shown), true) => {
+                        wire::interrupted(ids, running.place, shown.as_ref(), now_utc_s, self.status)
+                    }
+                    _ => wire::result(ids, running.place, &done, running.sold, now_utc_s, self.status),
                 };
+                let Some(result) = result else { return Ok(()) };
                 self.answer(running.command, running.journaled, result)?;
             }
         }
         Ok(())
+    }
+
+    /// A meter does not answer any more, or does again.
+    fn link(&mut self, meter: MeterNumber, link: MeterLink) {
+        tracing::info!(collector = &*self.code, %meter, ?link, "a meter's link");
+        let Some(place) = self.places.get(&meter).copied() else { return };
+        let id = self.ids.next();
+        if let Some(payload) = wire::meter_status(id, place, link, self.clock.utc_s()) {
+            self.notices.put(About::Meter { line: place.line, unit: place.unit }, id, payload);
+        }
+    }
+
+    /// A line has a connection, or none any more.
+    fn line(&mut self, state: &LineState) {
+        tracing::info!(collector = &*self.code, ?state, "a line");
+        let place = self.line_codes.iter().position(|code| **code == *state.code);
+        let Some(line) = place.and_then(|place| u8::try_from(place).ok()) else { return };
+        let id = self.ids.next();
+        if let Some(payload) = wire::line_status(id, line, state) {
+            self.notices.put(About::Line(line), id, payload);
+        }
     }
 
     fn take(&mut self, payload: &[u8]) -> Result<(), CollectError> {
@@ -295,15 +375,22 @@ impl Collector {
             Ok(Envelope { id, message: Message::Command(command) }) => self.command(id, &command),
             Ok(Envelope { message: Message::Ack(ack), .. }) => {
                 for id in ack.iter() {
-                    if !self.spool.acknowledge(id) {
+                    if !self.spool.acknowledge(id) && !self.notices.acknowledge(id) {
                         self.acknowledged(id)?;
                     }
                 }
                 Ok(())
             }
-            Ok(_) => Ok(()),
+            Err(MessageError::Order { id, meter, .. }) => self.refuse(id, meter, RefusalReason::Unsupported),
+            Ok(Envelope { id, .. }) => {
+                self.not_understood += 1;
+                tracing::warn!(collector = &*self.code, %id, all = self.not_understood, "not a message for a collector");
+                Ok(())
+            }
             Err(error) => {
-                tracing::warn!(collector = &*self.code, %error, "a message is not understood");
+                self.not_understood += 1;
+                let all = self.not_understood;
+                tracing::warn!(collector = &*self.code, %error, all, "a message is not understood");
                 Ok(())
             }
         }
@@ -311,14 +398,15 @@ impl Collector {
 
     /// The station has a result.
     fn acknowledged(&mut self, result: MessageId) -> Result<(), CollectError> {
-        for payload in self.journal.unacknowledged() {
-            if let Ok(Envelope { id, message: Message::Result(of) }) = Envelope::parse(&payload)
-                && id == result
-            {
-                self.journal.acknowledge(of.command)?;
+        let waiting = self.journal.unacknowledged();
+        let named = |(_, payload): &&(MessageId, Vec<u8>)| Envelope::parse(payload).is_ok_and(|sent| sent.id == result);
+        match waiting.iter().find(named) {
+            Some((command, _)) => {
+                let now_utc_s = self.clock.utc_s();
+                Ok(tokio::task::block_in_place(|| self.journal.acknowledge(*command, now_utc_s))?)
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -1,8 +1,15 @@
 //! One collector as the station sees it: orders from the desks go to it, evidence from it goes to the desks. An order is open
 //! until its result is there; it goes out again on each new connection, with the same id.
 
+mod evidence;
+#[cfg(test)]
+mod tests;
+
 use super::{
+    copies::Copies,
     gate::Shown as State,
+    guard::Guard,
+    offset::Offset,
     pump::{self, Conn},
     wire::{self, Ids, Place},
 };
@@ -18,14 +25,24 @@ use crate::{
 };
 use meter_protocol::{
     plan::Read,
-    seal::message::{Ack, CommandResult, Envelope, MAX_ACK_IDS, Message, MessageId, RegisterBlock, Snapshot},
+    seal::{
+        Suite,
+        message::{
+            Ack, CommandResult, Envelope, LineStatus, MAX_ACK_IDS, Message, MessageId, MeterLink, MeterStatus,
+            RegisterBlock, Snapshot,
+        },
+    },
 };
 use prepay_core::{id::MeterNumber, time::Now};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::interval,
+    time::{Instant, interval},
 };
 
 /// How long an order may take before the collector does not begin it any more, in real seconds.
@@ -66,9 +83,11 @@ struct Open {
     issued: Now,
     /// The message, once it went out.
     sent: Option<Vec<u8>>,
-    /// It went out on this connection.
-    out: bool,
-    /// It went out on an earlier connection.
+    /// Not after this moment it goes out again, seconds since 1970 UTC.
+    not_after_utc_s: i64,
+    /// Its copies on this connection; none: it did not go out on it.
+    out: Option<Copies>,
+    /// There is an earlier copy, on this connection or another: a refusal says nothing about that one.
     sent_before: bool,
 }
 
@@ -83,8 +102,12 @@ pub(super) struct Peer {
     ids: Ids,
     open: HashMap<MessageId, Open>,
     conn: Option<Conn>,
-    /// The collector has said who it is on this connection, and its clock is right.
-    greeted: bool,
+    /// The collector has said who it is on this connection, and its clock is right: how its stamps are to be read.
+    greeted: Option<Offset>,
+    /// Its keys' suite, and who knows until when that one is taken.
+    guard: Option<(Guard, Suite)>,
+    /// Lines without a connection to their gateway.
+    lines_down: HashSet<u8>,
     down_since: Option<Now>,
     silent: HashMap<MeterNumber, bool>,
     /// Messages whose content is on its way into the books.
@@ -92,15 +115,27 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(code: &str, mut setup: PeerSetup, ids: Ids, state: State) -> Self {
+    pub(super) fn new(code: &str, mut setup: PeerSetup, ids: Ids, state: State, guard: Option<(Guard, Suite)>) -> Self {
         let lines = std::mem::take(&mut setup.lines);
         let (setups, reports): (Vec<_>, Vec<_>) = lines.into_iter().map(|line| (line.setup, line.reports)).unzip();
         let places = wire::places(&setups);
         let down_since = Some(setup.clock.now());
-        let (open, silent) = (HashMap::new(), HashMap::new());
-        let code = code.into();
-        let storing = JoinSet::new();
-        Self { code, state, places, reports, setup, ids, open, conn: None, greeted: false, down_since, silent, storing }
+        Self {
+            code: code.into(),
+            state,
+            places,
+            reports,
+            setup,
+            ids,
+            open: HashMap::new(),
+            conn: None,
+            greeted: None,
+            guard,
+            lines_down: HashSet::new(),
+            down_since,
+            silent: HashMap::new(),
+            storing: JoinSet::new(),
+        }
     }
 
     /// Works until it is dropped.
@@ -122,22 +157,23 @@ impl Peer {
                 }
                 _ = look.tick() => self.look().await,
             }
-            let open = self.open.len();
-            self.state.with(|state| state.open_orders = open);
+            let (open, down) = (self.open.len(), self.lines_down.len());
+            let lost = self.silent.values().filter(|silent| **silent).count();
+            self.state.with(|state| (state.open_orders, state.lines_down, state.meters_lost) = (open, down, lost));
         }
     }
 
     fn up(&mut self, conn: Conn) {
         self.conn = Some(conn);
-        self.greeted = false;
+        self.greeted = None;
         for open in self.open.values_mut() {
-            (open.out, open.sent_before) = (false, open.sent.is_some());
+            (open.out, open.sent_before) = (None, open.sent.is_some());
         }
     }
 
     fn down(&mut self) {
         self.conn = None;
-        self.greeted = false;
+        self.greeted = None;
         let now = self.setup.clock.now();
         self.down_since.get_or_insert(now);
         self.state.with(|state| {
@@ -150,7 +186,7 @@ impl Peer {
     async fn take(&mut self, payload: &[u8]) {
         let Envelope { id, message } = match Envelope::parse(payload) {
             Ok(envelope) => envelope,
-            Err(error) => return tracing::warn!(collector = &*self.code, %error, "a message is not understood"),
+            Err(error) => return self.refuse("a message is not understood", &error),
         };
         match message {
             Message::Online(online) => {
@@ -159,7 +195,10 @@ impl Peer {
                     tracing::error!(collector = &*self.code, off_s, "its clock is wrong; it is not listened to");
                     return self.down();
                 }
-                (self.greeted, self.down_since) = (true, None);
+                let Some(conn) = &self.conn else { return };
+                (self.greeted, self.down_since) = (Some(Offset::measured(online.now_utc_s, conn.asked)), None);
+                // It says anew which of its lines are down.
+                self.lines_down.clear();
                 let now_utc_s = self.setup.clock.utc_s();
                 self.state.with(|state| {
                     (state.online, state.since_utc_s, state.backlog) = (true, now_utc_s, online.backlog);
@@ -169,12 +208,46 @@ impl Peer {
                 let open: Vec<MessageId> = self.open.keys().copied().collect();
                 open.into_iter().for_each(|id| self.send(id));
             }
-            _ if !self.greeted => tracing::warn!(collector = &*self.code, "it speaks before it has said who it is"),
+            _ if self.greeted.is_none() => self.refuse("it speaks before it has said who it is", &id),
             Message::Snapshot(snapshot) => self.snapshot(id, &snapshot).await,
             Message::Result(result) => self.result(id, &result).await,
-            Message::MeterStatus(_) | Message::LineStatus(_) => self.acknowledge(&[id]),
-            _ => {}
+            Message::MeterStatus(status) => self.meter_status(id, &status).await,
+            Message::LineStatus(status) => self.line_status(id, &status),
+            _ => self.refuse("a message that is not for a station", &id),
         }
+    }
+
+    /// What can't be used is counted, and told in the log by its reason.
+    fn refuse(&self, reason: &str, what: &dyn std::fmt::Display) {
+        tracing::warn!(collector = &*self.code, %what, reason, "refused");
+        self.state.with(|state| state.refused += 1);
+    }
+
+    /// A meter does not answer the collector any more. That it answers again is shown by its next reading.
+    async fn meter_status(&mut self, id: MessageId, status: &MeterStatus) {
+        let at = (status.meter.line, status.meter.unit);
+        let place = self.places.iter().find(|place| (place.line, place.unit) == at).copied();
+        if let Some(place) = place.filter(|_| status.link == MeterLink::Lost) {
+            // A reading that is newer than the silence was here first.
+            let newer = self.setup.newest.get(&place.number).is_some_and(|newest| *newest >= status.since_utc_s);
+            if !newer && self.silent.insert(place.number, true).is_none() {
+                self.report(place, Report::Silent { meter: place.number }).await;
+            }
+        }
+        self.acknowledge(&[id]);
+    }
+
+    fn line_status(&mut self, id: MessageId, status: &LineStatus) {
+        let known = self.places.iter().any(|place| place.line == status.line);
+        let changed = match (known, status.up) {
+            (false, _) => false,
+            (true, true) => self.lines_down.remove(&status.line),
+            (true, false) => self.lines_down.insert(status.line),
+        };
+        if changed {
+            tracing::warn!(collector = &*self.code, ?status, "a line");
+        }
+        self.acknowledge(&[id]);
     }
 
     /// A reading counts once: what is not newer than the last stored one of its meter was here before.
@@ -223,47 +296,37 @@ impl Peer {
         }
     }
 
-    /// The registers as the station reads them. A reading is not from the future, and evidence is not older than its order.
-    fn shown(
-        &self,
-        block: &RegisterBlock<'_>,
-        meter: MeterNumber,
-        not_before: Option<Now>,
-    ) -> Option<crate::collect::reading::Shown> {
-        let now = self.setup.clock.now();
-        let age_ms = now.utc_s.saturating_sub(block.read_at_utc_s).max(0).saturating_mul(1000).unsigned_abs();
-        let mut taken = Now { mono_ms: now.mono_ms.saturating_sub(age_ms), utc_s: block.read_at_utc_s.min(now.utc_s) };
-        if let Some(first) = not_before {
-            taken = Now { mono_ms: taken.mono_ms.max(first.mono_ms), utc_s: taken.utc_s.max(first.utc_s) };
-        }
-        wire::shown(block, self.setup.status, meter, taken, &self.setup.spectacles)
-            .inspect_err(|error| tracing::warn!(collector = &*self.code, %meter, %error, "a reading can't be used"))
-            .ok()
-    }
-
     async fn order(&mut self, order: Order) {
         let Some(place) = self.places.iter().find(|place| place.number == order.meter).copied() else { return };
         let id = self.ids.next();
         let issued = self.setup.clock.now();
-        self.open.insert(id, Open { order, place, issued, sent: None, out: false, sent_before: false });
-        if self.greeted {
+        let open = Open { order, place, issued, sent: None, not_after_utc_s: 0, out: None, sent_before: false };
+        self.open.insert(id, open);
+        if self.greeted.is_some() {
             self.send(id);
         }
     }
 
-    /// Sends an open order. What doesn't fit into the queue goes with the next look.
+    /// Sends an open order, or another copy of it. What doesn't fit into the queue goes with the next look.
     fn send(&mut self, id: MessageId) {
         let (Some(open), Some(conn)) = (self.open.get_mut(&id), &self.conn) else { return };
         let Ok(room) = conn.outgoing.try_reserve() else { return };
         if open.sent.is_none() {
             let life_s = ORDER_LIFE_S.saturating_mul(self.setup.clock.speed().into());
             let wish = wire::wish(&open.order.task, self.setup.status);
-            let not_after_utc_s = self.setup.clock.utc_s().saturating_add(life_s);
-            open.sent = wire::command(id, open.place, wish, not_after_utc_s);
+            open.not_after_utc_s = self.setup.clock.utc_s().saturating_add(life_s);
+            open.sent = wire::command(id, open.place, wish, open.not_after_utc_s);
         }
         if let Some(payload) = &open.sent {
             room.send(payload.clone());
-            open.out = true;
+            let now = Instant::now();
+            match &mut open.out {
+                Some(copies) => {
+                    copies.another(now);
+                    open.sent_before = true;
+                }
+                None => open.out = Some(Copies::first(now)),
+            }
         }
     }
 
@@ -311,10 +374,26 @@ impl Peer {
         if gone {
             self.give_up().await;
         }
-        if self.greeted {
-            let unsent: Vec<MessageId> = self.open.iter().filter(|(_, open)| !open.out).map(|(id, _)| *id).collect();
-            unsent.into_iter().for_each(|id| self.send(id));
+        let over = self.guard.as_ref().is_some_and(|(guard, suite)| !guard.allows(*suite, now.utc_s));
+        if over && self.conn.is_some() {
+            tracing::error!(collector = &*self.code, "the time of its suite is over; its session ends");
+            self.down();
         }
+        if self.greeted.is_some() {
+            let due = self.due(now.utc_s);
+            due.into_iter().for_each(|id| self.send(id));
+        }
+    }
+
+    /// Orders that did not go out on this connection, or have waited long enough for their result. After its time an order that
+    /// was sent is not sent again: whoever got it has got it, and the others must not begin it.
+    fn due(&self, now_utc_s: i64) -> Vec<MessageId> {
+        let now = Instant::now();
+        let is_due = |open: &Open| match open.out {
+            None => true,
+            Some(copies) => copies.are_due(now) && now_utc_s <= open.not_after_utc_s,
+        };
+        self.open.iter().filter(|(_, open)| is_due(open)).map(|(id, _)| *id).collect()
     }
 
     /// The collector has been away for too long: what it was told is unknown, what it was not told is not done. A late result
