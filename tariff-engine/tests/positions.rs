@@ -20,7 +20,7 @@ fn amount(text: &str) -> Amount {
     text.parse().unwrap()
 }
 
-fn open<'a>(tariff: &'a CompiledTariff, opening: Opening) -> RunningBill<&'a CompiledTariff> {
+fn open(tariff: &CompiledTariff, opening: Opening) -> RunningBill<&CompiledTariff> {
     let policy = UsagePolicy { gaps: Gaps::UsedNothing, ..opening.policy };
     let from_utc_s = tariff.day_start_utc_s("2025-02-01").unwrap();
     RunningBill::open(tariff, &Opening { from_utc_s, policy, ..opening }).unwrap()
@@ -153,7 +153,7 @@ fn money_without_an_answer_is_refused() {
     for wrong in [vec![], vec![kwh("1"); 7], vec![kwh("-1"); 24], vec![kwh("1"); 100_000]] {
         assert_eq!(LoadProfile::daily(&wrong), Err(InverseError::BadProfile), "{} steps", wrong.len());
     }
-    assert!(LoadProfile::weekly(&vec![kwh("1"); 7]).is_ok());
+    assert!(LoadProfile::weekly(&[kwh("1"); 7]).is_ok());
     // A price below zero never uses the money up.
     let lasts = running.how_long(&amount("1"), &load, &none).unwrap();
     assert!(!lasts.used_up && lasts.hours() > 100_000, "{lasts:?}");
