@@ -98,13 +98,18 @@ pub struct MeterDate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum NotCarried {
+    /// Charges on the highest mean power.
     Demand,
+    /// Contracted capacity.
     Contract,
+    /// Fixed charges.
     Fixed,
+    /// The adjustment by power factor.
     PowerFactor,
+    /// Top-ups to a minimum.
     Minimum,
+    /// Taxes and funds that are added; those that prices include are carried.
     Taxes,
 }
 

@@ -21,10 +21,12 @@ pub struct Preset<T> {
 
 /// The standard power factor of an account in China.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum StandardPowerFactor {
+    /// 0.90: industry above 160 kVA.
     F090,
+    /// 0.85: other users of 100 kVA and above.
     F085,
+    /// 0.80: agriculture and resale.
     F080,
 }
 

@@ -135,13 +135,18 @@ pub struct Quantity {
 /// Units of quantities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Unit {
+    /// Kilowatt-hours of energy.
     Kwh,
+    /// Kilowatts of demand or capacity.
     Kw,
+    /// Kilovolt-amperes of capacity.
     Kva,
+    /// Local dates.
     Day,
+    /// Months of the billing period.
     Month,
+    /// Hundredths of the line's base.
     Percent,
 }
 

@@ -57,14 +57,20 @@ impl Default for Calendar {
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Weekday {
+    /// 星期一.
     Monday,
+    /// 星期二.
     Tuesday,
+    /// 星期三.
     Wednesday,
+    /// 星期四.
     Thursday,
+    /// 星期五.
     Friday,
+    /// 星期六.
     Saturday,
+    /// 星期日.
     Sunday,
 }
 
@@ -97,14 +103,20 @@ pub struct Season {
 /// each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Day {
+    /// 星期一.
     Monday,
+    /// 星期二.
     Tuesday,
+    /// 星期三.
     Wednesday,
+    /// 星期四.
     Thursday,
+    /// 星期五.
     Friday,
+    /// 星期六.
     Saturday,
+    /// 星期日.
     Sunday,
     /// Neither weekend nor holiday, or a make-up working day.
     Workday,

@@ -29,9 +29,10 @@ pub struct ContractCharge {
 /// Unit of a contracted capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum ContractUnit {
+    /// Kilowatts: compared with the peak of a demand charge.
     Kw,
+    /// Kilovolt-amperes: compared with a peak that is an input.
     Kva,
 }
 

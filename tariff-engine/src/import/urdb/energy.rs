@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use rust_decimal::Decimal;
+
 use super::number::RawNumber;
 use super::record::{Fields, Record};
 use super::schedule::{Schedule, periods, rate_name};
@@ -131,14 +133,19 @@ fn tier(record: &mut Record, path: &str, fields: &Fields, unit: &'static str) ->
     };
     let mut price = exact(&rate, "rate")?;
     if let Some(adj) = &adj {
-        let sum = price.checked_add(exact(adj, "adj")?);
-        // A sum of two decimals of 18 places keeps its places unless it is beyond 28 digits.
-        price = sum
-            .filter(|sum| sum.scale() >= price.scale() || price.is_zero())
+        price = exact_sum(price, exact(adj, "adj")?)
             .ok_or_else(|| UrdbError::new(format!("{path}.adj"), adj, "rate + adj within 28 digits"))?;
     }
     tier.price = Number::from(price);
     Ok(tier)
+}
+
+/// The sum with all its digits, where a decimal of 28 holds them. (`Decimal::checked_add` drops the last ones instead.)
+fn exact_sum(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let places = a.scale().max(b.scale());
+    let at_places =
+        |number: Decimal| 10_i128.checked_pow(places.checked_sub(number.scale())?)?.checked_mul(number.mantissa());
+    Decimal::try_from_i128_with_scale(at_places(a)?.checked_add(at_places(b)?)?, places).ok()
 }
 
 /// A tier of the ladder: its price and its upper end, none for the last one.
@@ -259,7 +266,7 @@ fn padded(mut limits: Vec<Limit>, main: &[Limit]) -> Vec<Limit> {
     while limits.len() < main.len() {
         let Some(mut next) = limits.last().cloned() else { return main.to_vec() };
         for number in [&mut next.kwh, &mut next.kwh_per_day, &mut next.kwh_per_kw].into_iter().flatten() {
-            let raised = number.decimal().ok().and_then(|limit| limit.checked_add(rust_decimal::Decimal::ONE));
+            let raised = number.decimal().ok().and_then(|limit| limit.checked_add(Decimal::ONE));
             *number = raised.map_or_else(|| number.clone(), Number::from);
         }
         limits.push(next);
