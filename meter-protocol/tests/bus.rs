@@ -1,6 +1,9 @@
 //! The bus in virtual time. With `-- --nocapture` the figures are shown.
 
-use meter_protocol::bus::{Bus, BusConfig, BusError, Class, Job, JobOutcome, LinkState, MAX_WAITING, MeterSlot, Next};
+use meter_protocol::bus::{
+    Bus, BusConfig, BusError, Class, Job, JobOutcome, LinkState, MAX_AHEAD_US, MAX_WAITING, MeterCounters, MeterSlot,
+    Next,
+};
 use meter_protocol::session::{CharFormat, Pace};
 
 const SECOND: u64 = 1_000_000;
@@ -19,15 +22,17 @@ fn lost_us() -> u64 {
 
 /// A line of meters; `answers(slot, now)` says who is alive.
 struct Line<F> {
-    bus: Bus<Vec<MeterSlot>>,
+    bus: Bus<Vec<MeterSlot>, Vec<MeterCounters>>,
     now_us: u64,
     answers: F,
     log: Vec<(u64, usize, Job, JobOutcome)>,
 }
 
 impl<F: Fn(usize, u64) -> bool> Line<F> {
-    fn new(meters: Vec<MeterSlot>, answers: F) -> Self {
-        Self { bus: Bus::new(meters, BusConfig::default()).unwrap(), now_us: 0, answers, log: Vec::new() }
+    fn new(meters: Vec<MeterSlot>, interval_us: u64, answers: F) -> Self {
+        let counters = vec![MeterCounters::new(); meters.len()];
+        let bus = Bus::with_counters(meters, counters, BusConfig::every(interval_us)).unwrap();
+        Self { bus, now_us: 0, answers, log: Vec::new() }
     }
 
     fn run_until(&mut self, end_us: u64) {
@@ -59,7 +64,7 @@ impl<F: Fn(usize, u64) -> bool> Line<F> {
 
 #[test]
 fn a_full_line_reaches_the_rounds_that_the_wire_allows() {
-    let mut line = Line::new(vec![MeterSlot::polled(0); 32], |_, _| true);
+    let mut line = Line::new(vec![MeterSlot::polled(); 32], 0, |_, _| true);
     line.run_until(180 * SECOND);
     let allowed = (180 * SECOND / (32 * transaction_us())) as usize;
     let fewest = (0..32).map(|slot| line.readings(slot, 0, 180 * SECOND)).min().unwrap();
@@ -73,7 +78,7 @@ fn dead_meters_cost_a_bounded_slice_and_are_found_when_they_return() {
     let dead = |slot: usize| slot == 3 || slot == 17;
     let died_us = 60 * SECOND;
     let returned_us = 900 * SECOND;
-    let mut line = Line::new(vec![MeterSlot::polled(0); 32], move |slot, now| {
+    let mut line = Line::new(vec![MeterSlot::polled(); 32], 0, move |slot, now| {
         !dead(slot) || !(died_us..returned_us).contains(&now)
     });
     line.run_until(1000 * SECOND);
@@ -102,7 +107,7 @@ fn dead_meters_cost_a_bounded_slice_and_are_found_when_they_return() {
 fn a_meter_that_returns_is_read_within_a_minute() {
     let mut longest_us = 0;
     for returned_us in (300..360).step_by(3).map(|seconds| seconds * SECOND) {
-        let mut line = Line::new(vec![MeterSlot::polled(0); 32], move |slot, now| {
+        let mut line = Line::new(vec![MeterSlot::polled(); 32], 0, move |slot, now| {
             !(slot == 3 || slot == 17) || !(60 * SECOND..returned_us).contains(&now)
         });
         line.run_until(returned_us + 60 * SECOND);
@@ -121,7 +126,7 @@ fn a_meter_that_returns_is_read_within_a_minute() {
 
 #[test]
 fn a_line_of_mostly_dead_meters_still_serves_the_living() {
-    let mut line = Line::new(vec![MeterSlot::polled(5 * SECOND); 32], |slot, _| slot == 0);
+    let mut line = Line::new(vec![MeterSlot::polled(); 32], 5 * SECOND, |slot, _| slot == 0);
     line.run_until(600 * SECOND);
     // Probes share a tenth of the line when it is busy; here one meter wants it every 5 s.
     assert!(line.readings(0, 120 * SECOND, 600 * SECOND) >= 480 / 5 * 9 / 10);
@@ -129,7 +134,7 @@ fn a_line_of_mostly_dead_meters_still_serves_the_living() {
 
 #[test]
 fn money_before_control_before_read_now_before_polling() {
-    let mut bus = Bus::new([MeterSlot::polled(0); 3], BusConfig::default()).unwrap();
+    let mut bus = Bus::new([MeterSlot::polled(); 3], BusConfig::every(0)).unwrap();
     bus.request(2, Class::ReadNow).unwrap();
     bus.request(1, Class::Control).unwrap();
     bus.request(0, Class::Money).unwrap();
@@ -148,8 +153,8 @@ fn money_before_control_before_read_now_before_polling() {
 
 #[test]
 fn polling_is_never_starved() {
-    let config = BusConfig::default();
-    let mut bus = Bus::new([MeterSlot::polled(0); 2], config).unwrap();
+    let config = BusConfig::every(0);
+    let mut bus = Bus::new([MeterSlot::polled(); 2], config).unwrap();
     let mut polls = 0;
     for now_us in 0..1000 {
         // Somebody always wants something.
@@ -179,8 +184,8 @@ fn meters_of_one_class_take_turns() {
 
 #[test]
 fn several_cycles_keep_their_own_time() {
-    let meter = MeterSlot::polled(180 * SECOND).with_cycle(1, 1800 * SECOND, 7 * SECOND);
-    let mut line = Line::new(vec![meter], |_, _| true);
+    let meter = MeterSlot::polled().with_cycle(1, 7 * SECOND);
+    let mut line = Line::new(vec![meter], 180 * SECOND, |_, _| true);
     line.run_until(3600 * SECOND);
     let polls = |wanted| line.log.iter().filter(|(_, _, job, _)| *job == Job::Poll { cycle: wanted }).count();
     assert_eq!((polls(0), polls(1)), (20, 2));
@@ -188,7 +193,7 @@ fn several_cycles_keep_their_own_time() {
 
 #[test]
 fn work_for_a_silent_meter_waits_for_a_probe() {
-    let mut line = Line::new(vec![MeterSlot::polled(10 * SECOND)], |_, now| now > 100 * SECOND);
+    let mut line = Line::new(vec![MeterSlot::polled()], 10 * SECOND, |_, now| now > 100 * SECOND);
     line.run_until(50 * SECOND);
     let LinkState::Silent { since_us } = line.bus.link_state(0).unwrap() else { panic!() };
     assert!(since_us < 5 * SECOND);
@@ -204,7 +209,7 @@ fn work_for_a_silent_meter_waits_for_a_probe() {
 
 #[test]
 fn one_lost_reply_is_no_silence() {
-    let mut bus = Bus::new([MeterSlot::polled(60 * SECOND)], BusConfig::default()).unwrap();
+    let mut bus = Bus::new([MeterSlot::polled()], BusConfig::every(60 * SECOND)).unwrap();
     let poll = Job::Poll { cycle: 0 };
     assert_eq!(bus.next(0), Next::Run { slot: 0, job: poll });
     bus.finished(0, poll, JobOutcome::NoReply, SECOND).unwrap();
@@ -220,6 +225,22 @@ fn misuse_is_refused() {
     let mut bus = Bus::new([MeterSlot::unpolled()], BusConfig::default()).unwrap();
     assert_eq!(bus.request(1, Class::Money), Err(BusError::NoSuchSlot { slot: 1, count: 1 }));
     assert_eq!(bus.set_cycle(0, 4, Some(1), 0), Err(BusError::NoSuchCycle { cycle: 4 }));
+    assert_eq!(bus.set_interval(4, 1), Err(BusError::NoSuchCycle { cycle: 4 }));
+    let long = MAX_AHEAD_US + 1;
+    let limit_us = MAX_AHEAD_US;
+    let what = "time until a cycle begins";
+    assert_eq!(bus.set_cycle(0, 0, Some(long), 0), Err(BusError::TooLong { what, span_us: long, limit_us }));
+    let what = "interval of a cycle";
+    assert_eq!(bus.set_interval(0, long), Err(BusError::TooLong { what, span_us: long, limit_us }));
+    let refused = |change: fn(&mut BusConfig)| {
+        let mut config = BusConfig::default();
+        change(&mut config);
+        matches!(Bus::new([MeterSlot::unpolled()], config), Err(BusError::TooLong { .. }))
+    };
+    assert!(refused(|config| config.cycle_us[3] = MAX_AHEAD_US + 1));
+    assert!(refused(|config| config.retry_after_us = u64::MAX));
+    assert!(refused(|config| config.first_probe_us = u64::MAX));
+    assert!(refused(|config| config.longest_probe_us = u64::MAX));
     for _ in 0..MAX_WAITING {
         bus.request(0, Class::Control).unwrap();
     }
@@ -233,4 +254,95 @@ fn misuse_is_refused() {
         Bus::new(vec![MeterSlot::unpolled(); 248], BusConfig::default()),
         Err(BusError::TooManyMeters { count: 248 })
     ));
+}
+
+/// A microcontroller has 32 bytes for each meter.
+#[test]
+fn a_meter_takes_28_bytes() {
+    assert_eq!(size_of::<MeterSlot>(), 28);
+    let plain = Bus::new([MeterSlot::polled(); 32], BusConfig::default()).unwrap();
+    assert_eq!(size_of_val(&plain), 32 * 28 + 64);
+    assert_eq!(plain.counters(0), None);
+}
+
+/// Four bytes of milliseconds are 49.7 days. This bus runs for a year, from a time that is anything but 0.
+#[test]
+fn a_bus_runs_for_ever() {
+    const DAY: u64 = 86_400 * SECOND;
+    let start_us = 1_795_000_000 * SECOND;
+    // The second meter dies for good on day 100, the third is read once and then left alone.
+    let meters = [MeterSlot::polled().with_cycle(1, 10 * DAY), MeterSlot::polled(), MeterSlot::unpolled()];
+    let mut config = BusConfig::every(1_800 * SECOND);
+    config.cycle_us[1] = 10 * DAY;
+    config.longest_probe_us = 3_600 * SECOND;
+    let mut bus = Bus::with_counters(meters, [MeterCounters::new(); 3], config).unwrap();
+    bus.request(2, Class::ReadNow).unwrap();
+    let (mut now_us, mut ten_days) = (start_us, Vec::new());
+    let (mut last_us, mut died_us) = ([0; 3], None);
+    while now_us < start_us + 365 * DAY {
+        match bus.next(now_us) {
+            Next::Run { slot, job } => {
+                if job == (Job::Poll { cycle: 1 }) {
+                    ten_days.push((now_us - start_us) / DAY);
+                }
+                let is_poll = job == Job::Poll { cycle: 0 };
+                if is_poll && slot == 0 && last_us[0] != 0 {
+                    assert!(now_us - last_us[0] <= 1_802 * SECOND, "a round was left out");
+                }
+                let dead = slot == 1 && now_us >= start_us + 100 * DAY;
+                now_us += SECOND;
+                if dead {
+                    died_us.get_or_insert(now_us);
+                } else {
+                    last_us[slot] = now_us;
+                }
+                let outcome = if dead { JobOutcome::NoReply } else { JobOutcome::Answered };
+                bus.finished(slot, job, outcome, now_us).unwrap();
+                if last_us[0] != 0 {
+                    assert_eq!(bus.link_state(0), Ok(LinkState::Fresh { last_answer_us: last_us[0] }));
+                }
+            }
+            Next::WaitUntil(until_us) => {
+                assert!(until_us > now_us && until_us <= now_us + 1_800 * SECOND);
+                now_us = until_us;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(ten_days, (1..=36).map(|turn| turn * 10).collect::<Vec<_>>());
+    let rounds = bus.counters(0).unwrap().answered;
+    assert!((365 * 48..=365 * 48 + 40).contains(&rounds), "{rounds} rounds of {}", 365 * 48);
+    assert!(bus.counters(1).unwrap().probes >= 265 * 23, "{:?}", bus.counters(1));
+    // Exact for 24 days; after that they count as that old at least.
+    let LinkState::Silent { since_us } = bus.link_state(1).unwrap() else { panic!() };
+    let LinkState::Fresh { last_answer_us } = bus.link_state(2).unwrap() else { panic!() };
+    assert!(since_us >= died_us.unwrap() && now_us - since_us >= 24 * DAY);
+    assert!(last_answer_us >= last_us[2] && now_us - last_answer_us >= 24 * DAY);
+}
+
+/// Several meters within one millisecond, as on an emulated line or over TCP.
+#[test]
+fn meters_take_turns_within_a_millisecond() {
+    let mut bus = Bus::new([MeterSlot::polled(); 5], BusConfig::every(0)).unwrap();
+    for now_us in 0..5_000 {
+        let job = Job::Poll { cycle: 0 };
+        let slot = now_us as usize % 5;
+        assert_eq!(bus.next(now_us), Next::Run { slot, job });
+        bus.finished(slot, job, JobOutcome::Answered, now_us).unwrap();
+    }
+}
+
+#[test]
+fn a_meter_joins_and_leaves_a_cycle_and_the_interval_changes() {
+    let mut bus = Bus::new([MeterSlot::unpolled(); 2], BusConfig::every(60 * SECOND)).unwrap();
+    assert_eq!(bus.next(5 * SECOND), Next::Idle);
+    bus.set_cycle(1, 2, Some(3 * SECOND), 6 * SECOND).unwrap();
+    bus.set_interval(2, 20 * SECOND).unwrap();
+    assert_eq!(bus.next(6 * SECOND), Next::WaitUntil(9 * SECOND));
+    let job = Job::Poll { cycle: 2 };
+    assert_eq!(bus.next(9 * SECOND), Next::Run { slot: 1, job });
+    bus.finished(1, job, JobOutcome::Answered, 10 * SECOND).unwrap();
+    assert_eq!(bus.next(10 * SECOND), Next::WaitUntil(29 * SECOND));
+    bus.set_cycle(1, 2, None, 11 * SECOND).unwrap();
+    assert_eq!(bus.next(29 * SECOND), Next::Idle);
 }

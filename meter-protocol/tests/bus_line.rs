@@ -29,8 +29,8 @@ impl<F: Fn(usize, u64) -> bool> Line<F> {
         // 1 s to answer, and no reply is later.
         let config = LineConfig::rtu(9600, CharFormat::N8_1).with_longest_response_us(1_000_000);
         let line = VirtualLine::new(config, METERS, 1, silent);
-        let meters = vec![MeterSlot::polled(0); METERS.into()];
-        Self { line, bus: Bus::new(meters, BusConfig::default()).unwrap(), is_dead, readings: Vec::new() }
+        let meters = vec![MeterSlot::polled(); METERS.into()];
+        Self { line, bus: Bus::new(meters, BusConfig::every(0)).unwrap(), is_dead, readings: Vec::new() }
     }
 
     fn run_until(&mut self, end_us: u64) {

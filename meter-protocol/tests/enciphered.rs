@@ -42,3 +42,27 @@ fn what_is_not_enciphered_is_refused_and_sends_nothing() {
     assert_eq!(refused, Err(SubmitError::Encode(EncodeError::NotEnciphered { function: 0x20 })));
     assert!(!session.is_busy());
 }
+
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn a_client_over_tokio_sends_it_enciphered() {
+    use meter_protocol::client::tokio::{Client, TransactError};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let (ours, mut theirs) = tokio::io::duplex(256);
+    let mut client = Client::new(ours, LineConfig::rtu_unpaced());
+    let meter = tokio::spawn(async move {
+        let mut frame = [0; 64];
+        let len = theirs.read(&mut frame).await.unwrap();
+        theirs.write_all(&with_crc("01 20 01 00 00 04")).await.unwrap();
+        (frame[..len].to_vec(), theirs.read(&mut frame).await.unwrap())
+    });
+    let sale = Purchase::new(10_000, 0).unwrap();
+    client.write_enciphered(1, &sale.request(), &key()).await.unwrap();
+    let refused = client.write_enciphered(1, &ForceMode::SupplyOff.request(), &key()).await.unwrap_err();
+    assert!(matches!(refused, TransactError::Encode(EncodeError::NotEnciphered { function: 0x10 })), "{refused:?}");
+    drop(client);
+    let (sent, more) = meter.await.unwrap();
+    assert_eq!(sent, hex("E0 95 D3 88 D7 54 BE C9 06 FF C5 83 8F C9 5C 03 DB 0B 33 68"));
+    assert_eq!(more, 0, "nothing else was sent");
+}

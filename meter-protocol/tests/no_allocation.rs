@@ -43,7 +43,7 @@ fn transactions_and_scheduling_do_not_allocate() {
         sum += transaction(&mut session, 100_000, &PrepayBlock::READ, &prepay);
         sum += transaction(&mut session, 200_000, &sale.request(), &sold);
         sum += transaction(&mut session, 300_000, &settings.request().unwrap(), &sold);
-        let mut bus = Bus::new([MeterSlot::polled(1_000_000); 8], BusConfig::default()).unwrap();
+        let mut bus = Bus::new([MeterSlot::polled(); 8], BusConfig::every(1_000_000)).unwrap();
         bus.request(3, Class::Money).unwrap();
         while let Next::Run { slot, job } = bus.next(jobs) {
             jobs += 1;

@@ -23,7 +23,7 @@ use crate::{
     store::{
         Store, StoreError,
         books::{Books, State},
-        read, site as stored_site,
+        keep, read, site as stored_site,
     },
     totals::Totals,
 };
@@ -36,7 +36,7 @@ use prepay_core::{
     sale::EqualCountRule,
     settlement::RegisterLimits,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{RwLock, mpsc, watch},
     task::JoinSet,
@@ -47,6 +47,10 @@ const LOAD_MARGIN: u32 = 4;
 /// How far the balance after a sale may be off from what prices and registers explain, minor units: one for the rounding
 /// of the meter, one for each rate register.
 const SALE_TOLERANCE_MINOR: i64 = 5;
+
+/// How often old readings are looked for; sooner while a long stop is caught up.
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
+const TIDY_SOON: Duration = Duration::from_secs(60);
 
 /// Why a station can't start.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +171,7 @@ impl Station {
                 })?
             }
         };
+        tasks.spawn(tidy_up(store.clone(), site.settings.clone(), clock, modes));
         Ok(Arc::new(Self {
             store,
             books,
@@ -236,6 +241,31 @@ impl Station {
             }
         }
         self.books.flush().await;
+    }
+}
+
+/// Closes days and deletes old readings, until the station closes.
+async fn tidy_up(store: Arc<Store>, settings: model::Settings, clock: WorldClock, mut modes: watch::Receiver<Mode>) {
+    let mut pause = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            closed = modes.wait_for(|mode| *mode == Mode::Close) => {
+                drop(closed);
+                return;
+            }
+        }
+        match keep::tidy(&store, settings.keep, settings.utc_offset_min, clock.utc_s()).await {
+            Ok(tidied) => {
+                tracing::debug!(days = tidied.days, deleted = tidied.deleted, "readings tidied");
+                pause = clock.real(if tidied.more { TIDY_SOON } else { TIDY_EVERY }, Duration::from_secs(1));
+            }
+            // The readings stay as they are; the next turn finds the same work.
+            Err(error) => {
+                tracing::error!(%error, "old readings can't be tidied");
+                pause = clock.real(TIDY_EVERY, Duration::from_secs(1));
+            }
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Job {
     /// The regular reading of this cycle.
     Poll {
         /// Index of the cycle, below [`super::MAX_CYCLES`].
-        cycle: usize,
+        cycle: u8,
     },
     /// A read of a silent meter, to see whether it has returned. Any read serves, once, without repetition.
     Probe,

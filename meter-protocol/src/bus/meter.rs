@@ -1,45 +1,51 @@
 //! One meter on a line: what waits for it, when it is due, whether it answers.
 
-use super::{BusConfig, Class, Job, JobOutcome, MAX_WAITING};
+use super::config::Rules;
+use super::time::{Epoch, Moment};
+use super::{Class, Job, JobOutcome, MAX_WAITING};
 
-/// Poll cycles of one meter.
+/// Poll cycles of a line.
 pub const MAX_CYCLES: usize = 4;
 
-/// One meter of a [`super::Bus`].
+/// One meter of a [`super::Bus`], 28 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeterSlot {
-    cycles: [Option<Cycle>; MAX_CYCLES],
+    /// When each cycle is due.
+    due: [Moment; MAX_CYCLES],
+    /// When it last answered; of a silent meter, when it is probed next.
+    answered_or_probe: Moment,
+    /// When the first of the unanswered jobs ended.
+    unanswered_since: Moment,
     waiting: [u8; 3],
-    link: Link,
-    counters: MeterCounters,
+    lost: Lost,
 }
 
+/// A slot is what a microcontroller has for each meter.
+const _: () = assert!(size_of::<MeterSlot>() <= 32);
+
+/// Unanswered jobs in a row; of a silent meter, unanswered probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cycle {
-    interval_us: u64,
-    due_us: u64,
+struct Lost(u8);
+
+impl Lost {
+    const SILENT: u8 = 0x80;
+
+    const fn is_silent(self) -> bool {
+        self.0 & Self::SILENT != 0
+    }
+
+    const fn count(self) -> u8 {
+        self.0 & !Self::SILENT
+    }
+
+    /// One more, up to what can be counted.
+    const fn more(self) -> Self {
+        if self.count() < Self::SILENT - 1 { Self(self.0.saturating_add(1)) } else { self }
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    Unknown,
-    Fresh {
-        last_answer_us: u64,
-    },
-    /// Unanswered jobs in a row, not yet enough to count as silent.
-    Failing {
-        failures: u8,
-        since_us: u64,
-        last_answer_us: Option<u64>,
-    },
-    Silent {
-        since_us: u64,
-        probe_us: u64,
-        backoff_us: u64,
-    },
-}
-
-/// What is known about the link to a meter. Times in microseconds of the bus.
+/// What is known about the link to a meter. Times in microseconds of the bus, to the millisecond; what lies more than 24 days
+/// back counts as lying there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkState {
@@ -57,50 +63,47 @@ pub enum LinkState {
     },
 }
 
-/// What happened with a meter. Each count stays at its largest value once there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MeterCounters {
-    /// Jobs that were answered.
-    pub answered: u32,
-    /// Jobs that were not.
-    pub unanswered: u32,
-    /// Jobs that were never sent.
-    pub not_transmitted: u32,
-    /// Probes among the jobs.
-    pub probes: u32,
-    /// Times that the meter fell silent.
-    pub silences: u32,
-}
-
 impl MeterSlot {
     /// A meter that is only read on request.
     #[must_use]
     pub const fn unpolled() -> Self {
-        let counters = MeterCounters { answered: 0, unanswered: 0, not_transmitted: 0, probes: 0, silences: 0 };
-        Self { cycles: [None; MAX_CYCLES], waiting: [0; 3], link: Link::Unknown, counters }
+        Self {
+            due: [Moment::NEVER; MAX_CYCLES],
+            answered_or_probe: Moment::NEVER,
+            unanswered_since: Moment::NEVER,
+            waiting: [0; 3],
+            lost: Lost(0),
+        }
     }
 
-    /// A meter that is polled every `interval_us`, at once for the first time. 0 polls it as often as the line allows.
+    /// A meter that takes part in cycle 0, at once for the first time.
     #[must_use]
-    pub const fn polled(interval_us: u64) -> Self {
+    pub const fn polled() -> Self {
         let mut meter = Self::unpolled();
-        meter.cycles = [Some(Cycle { interval_us, due_us: 0 }), None, None, None];
+        meter.due = [Moment::START, Moment::NEVER, Moment::NEVER, Moment::NEVER];
         meter
     }
 
-    /// Adds or replaces a cycle, due at `first_due_us` for the first time. Cycles from [`MAX_CYCLES`] on are ignored;
-    /// [`super::Bus::set_cycle`] reports them.
+    /// Lets the meter take part in a cycle, for the first time `after_us` after the first time that the bus is told, and 12.4
+    /// days after it at most. Cycles from [`MAX_CYCLES`] on are ignored; [`super::Bus::set_cycle`] reports both.
     #[must_use]
-    pub fn with_cycle(mut self, cycle: usize, interval_us: u64, first_due_us: u64) -> Self {
-        self.set_cycle(cycle, Some(interval_us), first_due_us);
+    pub fn with_cycle(mut self, cycle: u8, after_us: u64) -> Self {
+        self.set_cycle(cycle, Moment::after_start(after_us));
         self
     }
 
-    pub(super) fn set_cycle(&mut self, cycle: usize, interval_us: Option<u64>, due_us: u64) -> bool {
-        let Some(place) = self.cycles.get_mut(cycle) else { return false };
-        *place = interval_us.map(|interval_us| Cycle { interval_us, due_us });
+    pub(super) fn set_cycle(&mut self, cycle: u8, due: Moment) -> bool {
+        let Some(place) = self.due.get_mut(usize::from(cycle)) else { return false };
+        *place = due;
         true
+    }
+
+    /// The epoch was moved.
+    pub(super) fn moved(&mut self, by_ms: u64) {
+        let own = [&mut self.answered_or_probe, &mut self.unanswered_since];
+        for moment in self.due.iter_mut().chain(own) {
+            *moment = moment.moved(by_ms);
+        }
     }
 
     pub(super) fn add(&mut self, class: Class) -> bool {
@@ -132,94 +135,76 @@ impl MeterSlot {
     }
 
     pub(super) const fn is_silent(&self) -> bool {
-        matches!(self.link, Link::Silent { .. })
+        self.lost.is_silent()
     }
 
-    pub(super) const fn next_probe(&self) -> Option<u64> {
-        match self.link {
-            Link::Silent { probe_us, .. } => Some(probe_us),
-            _ => None,
-        }
+    pub(super) fn next_probe(&self) -> Option<Moment> {
+        self.is_silent().then_some(self.answered_or_probe)
     }
 
     /// The cycle that is due first, and when.
-    pub(super) fn next_poll(&self) -> Option<(usize, u64)> {
-        let cycles = self.cycles.iter().enumerate();
-        cycles.filter_map(|(index, cycle)| cycle.map(|cycle| (index, cycle.due_us))).min_by_key(|(_, due_us)| *due_us)
+    pub(super) fn next_poll(&self) -> Option<(u8, Moment)> {
+        let cycles = (0..).zip(&self.due);
+        cycles.filter_map(|(cycle, due)| Some((cycle, due.known()?))).min_by_key(|(_, due)| *due)
     }
 
-    pub(super) const fn link_state(&self) -> LinkState {
-        match self.link {
-            Link::Fresh { last_answer_us } | Link::Failing { last_answer_us: Some(last_answer_us), .. } => {
-                LinkState::Fresh { last_answer_us }
-            }
-            Link::Unknown | Link::Failing { last_answer_us: None, .. } => LinkState::Unknown,
-            Link::Silent { since_us, .. } => LinkState::Silent { since_us },
+    pub(super) fn link_state(&self, epoch: &Epoch) -> LinkState {
+        if self.is_silent() {
+            return LinkState::Silent { since_us: epoch.us(self.unanswered_since) };
+        }
+        match self.answered_or_probe.known() {
+            Some(answered) => LinkState::Fresh { last_answer_us: epoch.us(answered) },
+            None => LinkState::Unknown,
         }
     }
 
-    pub(super) const fn counters(&self) -> MeterCounters {
-        self.counters
-    }
-
-    pub(super) fn finished(&mut self, job: Job, outcome: JobOutcome, config: &BusConfig, now_us: u64) {
-        if job == Job::Probe {
-            up(&mut self.counters.probes);
-        }
-        match outcome {
+    /// Notes how a job ended. True when the meter falls silent with it.
+    pub(super) fn finished(&mut self, job: Job, outcome: JobOutcome, rules: &Rules, now: Moment) -> bool {
+        let falls_silent = match outcome {
             JobOutcome::Answered => {
-                up(&mut self.counters.answered);
-                self.link = Link::Fresh { last_answer_us: now_us };
+                (self.answered_or_probe, self.lost) = (now, Lost(0));
+                false
             }
-            JobOutcome::NoReply => {
-                up(&mut self.counters.unanswered);
-                self.unanswered(config, now_us);
-            }
+            JobOutcome::NoReply => self.unanswered(rules, now),
             JobOutcome::NotTransmitted => {
-                up(&mut self.counters.not_transmitted);
-                if let Link::Silent { probe_us, .. } = &mut self.link {
-                    *probe_us = now_us.saturating_add(config.retry_after_us);
+                if self.is_silent() {
+                    self.answered_or_probe = now.plus(rules.retry_after);
                 }
+                false
             }
-        }
+        };
         if let Job::Poll { cycle } = job {
-            self.reschedule(cycle, outcome, config, now_us);
+            self.reschedule(usize::from(cycle), outcome, rules, now);
         }
+        falls_silent
     }
 
-    fn reschedule(&mut self, cycle: usize, outcome: JobOutcome, config: &BusConfig, now_us: u64) {
-        let Some(Some(cycle)) = self.cycles.get_mut(cycle) else { return };
-        cycle.due_us = if outcome == JobOutcome::Answered {
+    fn reschedule(&mut self, cycle: usize, outcome: JobOutcome, rules: &Rules, now: Moment) {
+        let (Some(due), Some(interval)) = (self.due.get_mut(cycle), rules.cycles.get(cycle)) else { return };
+        // The work may have taken the meter out of the cycle.
+        let Some(was_due) = due.known() else { return };
+        *due = if outcome == JobOutcome::Answered {
             // A round that was missed is skipped: the next one is due now at the earliest.
-            cycle.due_us.saturating_add(cycle.interval_us).max(now_us)
+            was_due.plus(*interval).max(now)
         } else {
-            now_us.saturating_add(cycle.interval_us.min(config.retry_after_us))
+            now.plus(rules.retry_after.min(*interval))
         };
     }
 
-    fn unanswered(&mut self, config: &BusConfig, now_us: u64) {
-        let (failures, since_us, last_answer_us) = match self.link {
-            Link::Unknown => (1, now_us, None),
-            Link::Fresh { last_answer_us } => (1, now_us, Some(last_answer_us)),
-            Link::Failing { failures, since_us, last_answer_us } => {
-                (failures.saturating_add(1), since_us, last_answer_us)
+    fn unanswered(&mut self, rules: &Rules, now: Moment) -> bool {
+        let was_silent = self.is_silent();
+        if !was_silent && self.lost.count() == 0 {
+            self.unanswered_since = now;
+        }
+        self.lost = self.lost.more();
+        if !was_silent {
+            if self.lost.count() < rules.trip_after.min(Lost::SILENT - 1) {
+                return false;
             }
-            Link::Silent { since_us, backoff_us, .. } => {
-                let backoff_us = backoff_us.saturating_mul(2).min(config.longest_probe_us);
-                self.link = Link::Silent { since_us, backoff_us, probe_us: now_us.saturating_add(backoff_us) };
-                return;
-            }
-        };
-        self.link = if failures < config.trip_after {
-            Link::Failing { failures, since_us, last_answer_us }
-        } else {
-            up(&mut self.counters.silences);
-            let backoff_us = config.first_probe_us.min(config.longest_probe_us);
-            Link::Silent { since_us, backoff_us, probe_us: now_us.saturating_add(backoff_us) }
-        };
+            self.lost = Lost(Lost::SILENT);
+        }
+        let wait = rules.first_probe.doubled(self.lost.count());
+        self.answered_or_probe = now.plus(wait.min(rules.longest_probe));
+        !was_silent
     }
-}
-
-fn up(counter: &mut u32) {
-    *counter = counter.saturating_add(1);
 }

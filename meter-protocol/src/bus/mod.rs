@@ -2,21 +2,22 @@
 //!
 //! The bus decides and the caller acts: [`Bus::next`] names a meter and a job, the caller runs the transaction with a
 //! [`crate::session::Session`] or a client, and reports with [`Bus::finished`]. What a job consists of (which sale, which
-//! switch) is the caller's; the bus only counts how many wait. Time is in microseconds from any origin.
+//! switch) is the caller's; the bus only counts how many wait. Time is in microseconds from any origin, told with each call;
+//! the bus works in whole milliseconds.
 //!
 //! * **Order**: money, control, read-now, polling. After [`BusConfig::max_urgent_run`] urgent jobs in a row a poll that is
 //!   due gets its turn, so that polling is never starved.
-//! * **Polling**: each meter has up to [`MAX_CYCLES`] cycles with intervals of their own. The earliest due goes first;
-//!   rounds that were missed are skipped, not made up for.
+//! * **Polling**: a line has [`MAX_CYCLES`] cycles with intervals of their own, and each meter takes part in those that it is
+//!   to. The earliest due goes first; rounds that were missed are skipped, not made up for.
 //! * **Silent meters**: after [`BusConfig::trip_after`] unanswered jobs in a row a meter gets nothing but probes, at
 //!   growing intervals, and all probes together take at most [`BusConfig::probe_share_percent`] of a busy line. What was
 //!   requested for it waits until a probe is answered.
+//! * **Memory**: 28 bytes a meter, for microcontrollers. [`Bus::with_counters`] takes room to count what happens.
 //!
 //! ```
 //! use meter_protocol::bus::{Bus, BusConfig, Class, Job, JobOutcome, MeterSlot, Next};
 //!
-//! let meters = [MeterSlot::polled(180_000_000), MeterSlot::polled(180_000_000)];
-//! let mut bus = Bus::new(meters, BusConfig::default())?;
+//! let mut bus = Bus::new([MeterSlot::polled(); 2], BusConfig::every(180_000_000))?;
 //! bus.request(1, Class::Money)?;
 //! assert_eq!(bus.next(0), Next::Run { slot: 1, job: Job::Money });
 //! bus.finished(1, Job::Money, JobOutcome::Answered, 150_000)?;
@@ -27,12 +28,19 @@
 //! Saturating arithmetic is of times, intervals and counters, which stay at their end; no value of a meter is among them.
 
 mod config;
+mod counters;
 mod job;
 mod meter;
+mod time;
 
 pub use config::{BusConfig, BusError};
+pub use counters::MeterCounters;
 pub use job::{Class, Job, JobOutcome};
-pub use meter::{LinkState, MAX_CYCLES, MeterCounters, MeterSlot};
+pub use meter::{LinkState, MAX_CYCLES, MeterSlot};
+pub use time::MAX_AHEAD_US;
+
+use config::{CYCLE, Rules};
+use time::{Epoch, Millis, Moment};
 
 /// Most meters on one line: the unit numbers of Modbus.
 pub const MAX_METERS: usize = 247;
@@ -62,38 +70,67 @@ pub enum Next {
     },
 }
 
-/// One line and its meters. `S` holds the meters: an array, a `Vec`, a borrowed slice.
+/// One line and its meters. `S` holds the meters: an array, a `Vec`, a borrowed slice. `C` holds what is counted of each, and
+/// is empty unless asked for.
 #[derive(Debug)]
-pub struct Bus<S> {
+pub struct Bus<S, C = [MeterCounters; 0]> {
     meters: S,
-    config: BusConfig,
+    counters: C,
+    epoch: Epoch,
+    rules: Rules,
     running: Option<Running>,
-    /// Last meter served in each class, so that the next one gets its turn.
-    last_served: [usize; 3],
-    urgent_run: u8,
     /// Before this time no probe is run while other work is due.
-    probe_pause_until_us: u64,
+    probe_pause_until: Moment,
+    /// Last meter served in each class, so that the next one gets its turn.
+    last_served: [u8; 3],
+    last_polled: u8,
+    urgent_run: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Running {
-    slot: usize,
+    slot: u8,
     job: Job,
-    since_us: u64,
+    since: Moment,
 }
 
 impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
     /// A line with these meters, named by their index from now on.
     ///
     /// # Errors
-    /// [`BusError::TooManyMeters`].
+    /// [`BusError::TooManyMeters`], [`BusError::TooLong`].
     pub fn new(meters: S, config: BusConfig) -> Result<Self, BusError> {
+        Self::with_counters(meters, [], config)
+    }
+}
+
+impl<S, C> Bus<S, C>
+where
+    S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>,
+    C: AsRef<[MeterCounters]> + AsMut<[MeterCounters]>,
+{
+    /// A line that counts what happens with each meter that there is a place for in `counters`.
+    ///
+    /// # Errors
+    /// As [`Bus::new`].
+    pub fn with_counters(meters: S, counters: C, config: BusConfig) -> Result<Self, BusError> {
         let count = meters.as_ref().len();
         if count > MAX_METERS {
             return Err(BusError::TooManyMeters { count });
         }
-        let last = count.saturating_sub(1);
-        Ok(Self { meters, config, running: None, last_served: [last; 3], urgent_run: 0, probe_pause_until_us: 0 })
+        let rules = Rules::new(&config)?;
+        let last = narrow(count.saturating_sub(1));
+        Ok(Self {
+            meters,
+            counters,
+            epoch: Epoch::new(),
+            rules,
+            running: None,
+            probe_pause_until: Moment::START,
+            last_served: [last; 3],
+            last_polled: last,
+            urgent_run: 0,
+        })
     }
 
     /// Queues one job of this class for a meter. For a silent meter it waits until a probe is answered, which comes as
@@ -114,60 +151,80 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
         Ok(self.meter_mut(slot)?.withdraw(class))
     }
 
-    /// Changes a poll cycle: `None` stops it, an interval makes it due at `first_due_us` and then every `interval_us`.
+    /// Lets a meter take part in a cycle, for the first time after `after_us`, or with `None` no longer.
     ///
     /// # Errors
-    /// [`BusError::NoSuchSlot`], [`BusError::NoSuchCycle`].
-    pub fn set_cycle(
-        &mut self,
-        slot: usize,
-        cycle: usize,
-        interval_us: Option<u64>,
-        first_due_us: u64,
-    ) -> Result<(), BusError> {
-        let meter = self.meter_mut(slot)?;
-        if meter.set_cycle(cycle, interval_us, first_due_us) { Ok(()) } else { Err(BusError::NoSuchCycle { cycle }) }
+    /// [`BusError::NoSuchSlot`], [`BusError::NoSuchCycle`], [`BusError::TooLong`].
+    pub fn set_cycle(&mut self, slot: usize, cycle: u8, after_us: Option<u64>, now_us: u64) -> Result<(), BusError> {
+        let after = after_us.map(|after_us| Millis::new("time until a cycle begins", after_us)).transpose()?;
+        let now = self.advance(now_us);
+        let due = after.map_or(Moment::NEVER, |after| now.plus(after));
+        if self.meter_mut(slot)?.set_cycle(cycle, due) { Ok(()) } else { Err(BusError::NoSuchCycle { cycle }) }
+    }
+
+    /// Changes the interval of a cycle. It holds from each meter's next turn on.
+    ///
+    /// # Errors
+    /// [`BusError::NoSuchCycle`], [`BusError::TooLong`].
+    pub fn set_interval(&mut self, cycle: u8, interval_us: u64) -> Result<(), BusError> {
+        let interval = self.rules.cycles.get_mut(usize::from(cycle)).ok_or(BusError::NoSuchCycle { cycle })?;
+        *interval = Millis::new(CYCLE, interval_us)?;
+        Ok(())
     }
 
     /// Whose turn is it? A job that is handed out counts as under way until it is reported.
     pub fn next(&mut self, now_us: u64) -> Next {
         if let Some(Running { slot, job, .. }) = self.running {
-            return Next::Running { slot, job };
+            return Next::Running { slot: slot.into(), job };
         }
-        let poll = self.due_poll(now_us);
+        let now = self.advance(now_us);
+        let poll = self.due_poll(now);
         let urgent = self.waiting_urgent();
-        let turn_of_poll = poll.is_some() && self.urgent_run >= self.config.max_urgent_run;
+        let turn_of_poll = poll.is_some() && self.urgent_run >= self.rules.max_urgent_run;
         let work = match (urgent, poll) {
             (Some(urgent), _) if !turn_of_poll => Some(urgent),
             (_, poll) => poll,
         };
-        let may_probe = work.is_none() || now_us >= self.probe_pause_until_us;
+        let may_probe = work.is_none() || now >= self.probe_pause_until;
         let urgent_first = work.is_some_and(|(_, job)| !matches!(job, Job::Poll { .. }));
-        let probe = if may_probe && !urgent_first { self.due_probe(now_us) } else { None };
+        let probe = if may_probe && !urgent_first { self.due_probe(now) } else { None };
         match probe.or(work) {
             Some((slot, job)) => {
-                self.start(slot, job, poll.is_some(), now_us);
+                self.start(slot, job, poll.is_some(), now);
                 Next::Run { slot, job }
             }
-            None => self.earliest().map_or(Next::Idle, Next::WaitUntil),
+            None => self.earliest().map_or(Next::Idle, |moment| Next::WaitUntil(self.epoch.us(moment))),
         }
     }
 
-    fn start(&mut self, slot: usize, job: Job, poll_is_due: bool, now_us: u64) {
-        self.running = Some(Running { slot, job, since_us: now_us });
+    /// Now, after the stored times were moved if the epoch was.
+    fn advance(&mut self, now_us: u64) -> Moment {
+        let (now, moved) = self.epoch.advance(now_us);
+        if let Some(by_ms) = moved {
+            self.meters.as_mut().iter_mut().for_each(|meter| meter.moved(by_ms));
+            self.probe_pause_until = self.probe_pause_until.moved(by_ms);
+            if let Some(running) = &mut self.running {
+                running.since = running.since.moved(by_ms);
+            }
+        }
+        now
+    }
+
+    fn start(&mut self, slot: usize, job: Job, poll_is_due: bool, now: Moment) {
+        self.running = Some(Running { slot: narrow(slot), job, since: now });
         let class = match job {
             Job::Money => Class::Money,
             Job::Control => Class::Control,
             Job::ReadNow => Class::ReadNow,
             Job::Poll { .. } => {
-                self.urgent_run = 0;
+                (self.urgent_run, self.last_polled) = (0, narrow(slot));
                 return;
             }
             Job::Probe => return,
         };
         self.urgent_run = if poll_is_due { self.urgent_run.saturating_add(1) } else { 0 };
         if let Some(last) = self.last_served.get_mut(class.rank()) {
-            *last = slot;
+            *last = narrow(slot);
         }
         if let Ok(meter) = self.meter_mut(slot) {
             meter.take(class);
@@ -180,26 +237,22 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
     /// # Errors
     /// [`BusError::NotRunning`].
     pub fn finished(&mut self, slot: usize, job: Job, outcome: JobOutcome, now_us: u64) -> Result<(), BusError> {
-        let since_us = match self.running {
-            Some(running) if running.slot == slot && running.job == job => running.since_us,
+        let now = self.advance(now_us);
+        let since = match self.running {
+            Some(running) if usize::from(running.slot) == slot && running.job == job => running.since,
             _ => return Err(BusError::NotRunning { slot, job }),
         };
         self.running = None;
+        let rules = self.rules;
         if job == Job::Probe {
-            self.pause_probes(since_us, now_us);
+            // A probe that took so long is followed by a pause that keeps probes within their share.
+            self.probe_pause_until = now.plus(now.since(since).pause(rules.probe_share_percent));
         }
-        let config = self.config;
-        self.meter_mut(slot)?.finished(job, outcome, &config, now_us);
+        let fell_silent = self.meter_mut(slot)?.finished(job, outcome, &rules, now);
+        if let Some(counters) = self.counters.as_mut().get_mut(slot) {
+            counters.count(job, outcome, fell_silent);
+        }
         Ok(())
-    }
-
-    /// A probe that took `t` is followed by a pause that keeps probes within their share.
-    fn pause_probes(&mut self, since_us: u64, now_us: u64) {
-        let share = u64::from(self.config.probe_share_percent.clamp(1, 100));
-        let took_us = now_us.saturating_sub(since_us);
-        let others = 100_u64.saturating_sub(share);
-        let pause_us = took_us.saturating_mul(others).checked_div(share).unwrap_or(0);
-        self.probe_pause_until_us = now_us.saturating_add(pause_us);
     }
 
     /// What is known about a meter's link.
@@ -207,15 +260,12 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
     /// # Errors
     /// [`BusError::NoSuchSlot`].
     pub fn link_state(&self, slot: usize) -> Result<LinkState, BusError> {
-        Ok(self.meter(slot)?.link_state())
+        Ok(self.meter(slot)?.link_state(&self.epoch))
     }
 
-    /// What happened with a meter so far.
-    ///
-    /// # Errors
-    /// [`BusError::NoSuchSlot`].
-    pub fn counters(&self, slot: usize) -> Result<MeterCounters, BusError> {
-        Ok(self.meter(slot)?.counters())
+    /// What happened with a meter so far, if it is counted.
+    pub fn counters(&self, slot: usize) -> Option<&MeterCounters> {
+        self.counters.as_ref().get(slot)
     }
 
     /// The meters, in order.
@@ -238,37 +288,45 @@ impl<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>> Bus<S> {
     fn waiting_urgent(&self) -> Option<(usize, Job)> {
         Class::BY_RANK.into_iter().zip(self.last_served).find_map(|(class, last)| {
             let waiting = |(_, meter): &(usize, &MeterSlot)| !meter.is_silent() && meter.waits(class);
-            let meters = self.meters.as_ref();
-            let after = meters.iter().enumerate().skip(last.saturating_add(1));
-            let up_to = meters.iter().enumerate().take(last.saturating_add(1));
-            after.chain(up_to).find(waiting).map(|(slot, _)| (slot, class.job()))
+            self.after(last).find(waiting).map(|(slot, _)| (slot, class.job()))
         })
     }
 
-    /// The poll that has been due for longest.
-    fn due_poll(&self, now_us: u64) -> Option<(usize, Job)> {
-        let polls = self.meters.as_ref().iter().enumerate().filter(|(_, meter)| !meter.is_silent());
-        let due = polls.filter_map(|(slot, meter)| meter.next_poll().map(|(cycle, due_us)| (due_us, slot, cycle)));
-        let first = due.min()?;
-        let (due_us, slot, cycle) = first;
-        (due_us <= now_us).then_some((slot, Job::Poll { cycle }))
+    /// All meters, beginning with the one after `last`.
+    fn after(&self, last: u8) -> impl Iterator<Item = (usize, &MeterSlot)> {
+        let meters = self.meters.as_ref().iter().enumerate();
+        let first = usize::from(last).saturating_add(1);
+        meters.clone().skip(first).chain(meters.take(first))
+    }
+
+    /// The poll that has been due for longest. Of several it is the turn of the meter after the last one polled.
+    fn due_poll(&self, now: Moment) -> Option<(usize, Job)> {
+        let polls = self.after(self.last_polled).filter(|(_, meter)| !meter.is_silent());
+        let due = polls.filter_map(|(slot, meter)| meter.next_poll().map(|(cycle, due)| (due, slot, cycle)));
+        let (due, slot, cycle) = due.min_by_key(|(due, ..)| *due)?;
+        (due <= now).then_some((slot, Job::Poll { cycle }))
     }
 
     /// The probe that has been due for longest, meters for which something waits first.
-    fn due_probe(&self, now_us: u64) -> Option<(usize, Job)> {
+    fn due_probe(&self, now: Moment) -> Option<(usize, Job)> {
         let meters = self.meters.as_ref().iter().enumerate();
         let due = meters.filter_map(|(slot, meter)| {
-            let due_us = meter.next_probe()?;
-            (due_us <= now_us).then_some((!meter.waits_for_any(), due_us, slot))
+            let due = meter.next_probe()?;
+            (due <= now).then_some((!meter.waits_for_any(), due, slot))
         });
         due.min().map(|(_, _, slot)| (slot, Job::Probe))
     }
 
     /// When the next poll or probe is due.
-    fn earliest(&self) -> Option<u64> {
+    fn earliest(&self) -> Option<Moment> {
         let meters = self.meters.as_ref().iter();
         meters
             .filter_map(|meter| if meter.is_silent() { meter.next_probe() } else { meter.next_poll().map(|p| p.1) })
             .min()
     }
+}
+
+/// No line has more meters than [`MAX_METERS`].
+fn narrow(slot: usize) -> u8 {
+    u8::try_from(slot).unwrap_or(u8::MAX)
 }

@@ -19,7 +19,7 @@
 //!     C: Clock,                    // a timer
 //! {
 //!     let mut client = Client::new(uart, de, delay, clock, LineConfig::rtu(9600, CharFormat::N8_1));
-//!     let mut bus = Bus::new([MeterSlot::polled(180_000_000); 2], BusConfig::default())?;
+//!     let mut bus = Bus::new([MeterSlot::polled(); 2], BusConfig::every(180_000_000))?;
 //!     loop {
 //!         let turn = client.run_next(&mut bus, |client, slot, _job| {
 //!             let unit = if slot == 0 { 1 } else { 2 };
@@ -47,11 +47,11 @@
 
 use super::port::Drive;
 use super::typed::{typed_reads, typed_writes};
-use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch};
+use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch, submitted};
 use crate::acrel::{Block, BlockError, Confirmed, LinkId, Model, Realtime, RealtimeLayout};
-use crate::bus::{Bus, BusError, Job, JobOutcome, MeterSlot, Next};
+use crate::bus::{Bus, BusError, Job, JobOutcome, MeterCounters, MeterSlot, Next};
 use crate::map::{Field, Integer, Number};
-use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session, SubmitError};
+use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session};
 use crate::wire::{MAX_ADU_LEN, Registers, Reply, Request};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
@@ -140,8 +140,7 @@ where
         request: &Request<'_>,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactErrorOf<P, D>> {
-        let response_timeout_us = self.session.line().response_timeout_us;
-        self.transact_within(unit, request, response_timeout_us, buffer)
+        self.transact_within(unit, request, self.response_timeout_us(), buffer)
     }
 
     /// As [`Client::transact`] with a response time-out for this request only.
@@ -155,34 +154,59 @@ where
         response_timeout_us: u32,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactErrorOf<P, D>> {
-        if self.broken {
-            let source = Some(PortError::Closed);
-            return Err(TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, source });
-        }
-        match self.session.submit_within(self.clock.now_us(), unit, request, response_timeout_us) {
-            Ok(_) => {}
-            Err(SubmitError::Encode(error)) => return Err(TransactError::Encode(error)),
-            Err(SubmitError::Busy) => {
-                return Err(TransactError::NotTransmitted { reason: NotTransmitted::LineBusy, source: None });
-            }
-        }
+        self.check_port()?;
+        submitted(self.session.submit_within(self.clock.now_us(), unit, request, response_timeout_us))?;
         let source = self.run();
         fetch(&mut self.session, source, buffer)
     }
 
-    typed_reads!((), (), PortError<P::Error, D::Error>);
-    typed_writes!((), (), PortError<P::Error, D::Error>);
+    /// As [`Client::transact`], enciphered by the vendor's cipher: a sale or a parameter frame. The reply is clear.
+    ///
+    /// # Errors
+    /// As [`Client::transact`], and [`crate::wire::EncodeError::NotEnciphered`] for other requests and over Modbus/TCP.
+    #[cfg(feature = "frame-cipher")]
+    pub fn transact_enciphered<'b>(
+        &mut self,
+        unit: u8,
+        request: &Request<'_>,
+        key: &crate::acrel::FrameKey,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Reply<'b>, TransactErrorOf<P, D>> {
+        self.check_port()?;
+        submitted(self.session.submit_enciphered(self.clock.now_us(), unit, request, key))?;
+        let source = self.run();
+        fetch(&mut self.session, source, buffer)
+    }
+
+    typed_reads!((), (), PortError<P::Error, D::Error>, self, (&mut self));
+    typed_writes!((), (), PortError<P::Error, D::Error>, self, (&mut self));
+
+    const fn response_timeout_us(&self) -> u32 {
+        self.session.line().response_timeout_us
+    }
+
+    const fn check_port(&self) -> Result<(), TransactErrorOf<P, D>> {
+        if self.broken {
+            let source = Some(PortError::Closed);
+            return Err(TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, source });
+        }
+        Ok(())
+    }
 
     /// Runs the job whose turn it is, and reports it. A job that was under way before is reported as not transmitted
     /// first: nobody ran it to its end here.
     ///
     /// # Errors
     /// [`BusError`] when `work` changed what is under way.
-    pub fn run_next<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>>(
+    pub fn run_next<S, N>(
         &mut self,
-        bus: &mut Bus<S>,
+        bus: &mut Bus<S, N>,
         work: impl FnOnce(&mut Self, usize, Job) -> JobOutcome,
-    ) -> Result<Turn, BusError> {
+    ) -> Result<Turn, BusError>
+    where
+        S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>,
+        N: AsRef<[MeterCounters]> + AsMut<[MeterCounters]>,
+    {
         let mut next = bus.next(self.clock.now_us());
         if let Next::Running { slot, job } = next {
             bus.finished(slot, job, JobOutcome::NotTransmitted, self.clock.now_us())?;

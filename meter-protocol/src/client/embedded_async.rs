@@ -37,11 +37,11 @@ mod inbox;
 
 use super::port::Drive;
 use super::typed::{typed_reads, typed_writes};
-use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch};
+use super::{Clock, DirectionTiming, PortError, ReplyBuffer, TransactError, Turn, fetch, submitted};
 use crate::acrel::{Block, BlockError, Confirmed, LinkId, Model, Realtime, RealtimeLayout};
-use crate::bus::{Bus, BusError, Job, JobOutcome, MeterSlot, Next};
+use crate::bus::{Bus, BusError, Job, JobOutcome, MeterCounters, MeterSlot, Next};
 use crate::map::{Field, Integer, Number};
-use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session, SubmitError};
+use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session};
 use crate::wire::{MAX_ADU_LEN, Registers, Reply, Request};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -174,8 +174,7 @@ where
         request: &Request<'_>,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactError<PortError<E, D::Error>>> {
-        let response_timeout_us = self.session.line().response_timeout_us;
-        self.transact_within(unit, request, response_timeout_us, buffer).await
+        self.transact_within(unit, request, self.response_timeout_us(), buffer).await
     }
 
     /// As [`Client::transact`] with a response time-out for this request only.
@@ -189,35 +188,61 @@ where
         response_timeout_us: u32,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactError<PortError<E, D::Error>>> {
+        self.make_ready()?;
+        submitted(self.session.submit_within(self.clock.now_us(), unit, request, response_timeout_us))?;
+        let source = self.run().await;
+        fetch(self.session, source, buffer)
+    }
+
+    /// As [`Client::transact`], enciphered by the vendor's cipher: a sale or a parameter frame. The reply is clear.
+    ///
+    /// # Errors
+    /// As [`Client::transact`], and [`crate::wire::EncodeError::NotEnciphered`] for other requests and over Modbus/TCP.
+    #[cfg(feature = "frame-cipher")]
+    pub async fn transact_enciphered<'b>(
+        &mut self,
+        unit: u8,
+        request: &Request<'_>,
+        key: &crate::acrel::FrameKey,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Reply<'b>, TransactError<PortError<E, D::Error>>> {
+        self.make_ready()?;
+        submitted(self.session.submit_enciphered(self.clock.now_us(), unit, request, key))?;
+        let source = self.run().await;
+        fetch(self.session, source, buffer)
+    }
+
+    typed_reads!((async), (.await), PortError<E, D::Error>, self, (&mut self));
+    typed_writes!((async), (.await), PortError<E, D::Error>, self, (&mut self));
+
+    const fn response_timeout_us(&self) -> u32 {
+        self.session.line().response_timeout_us
+    }
+
+    /// Clears away a transaction whose future was dropped.
+    fn make_ready(&mut self) -> Result<(), TransactError<PortError<E, D::Error>>> {
         self.abandon();
         if self.broken {
             let source = Some(PortError::Closed);
             return Err(TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, source });
         }
-        match self.session.submit_within(self.clock.now_us(), unit, request, response_timeout_us) {
-            Ok(_) => {}
-            Err(SubmitError::Encode(error)) => return Err(TransactError::Encode(error)),
-            Err(SubmitError::Busy) => {
-                return Err(TransactError::NotTransmitted { reason: NotTransmitted::LineBusy, source: None });
-            }
-        }
-        let source = self.run().await;
-        fetch(self.session, source, buffer)
+        Ok(())
     }
-
-    typed_reads!((async), (.await), PortError<E, D::Error>);
-    typed_writes!((async), (.await), PortError<E, D::Error>);
 
     /// Runs the job whose turn it is, and reports it. A job whose future was dropped is reported as not transmitted
     /// first: read back what it wrote.
     ///
     /// # Errors
     /// [`BusError`] when `work` changed what is under way.
-    pub async fn run_next<S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>>(
+    pub async fn run_next<S, N>(
         &mut self,
-        bus: &mut Bus<S>,
+        bus: &mut Bus<S, N>,
         work: impl AsyncFnOnce(&mut Self, usize, Job) -> JobOutcome,
-    ) -> Result<Turn, BusError> {
+    ) -> Result<Turn, BusError>
+    where
+        S: AsRef<[MeterSlot]> + AsMut<[MeterSlot]>,
+        N: AsRef<[MeterCounters]> + AsMut<[MeterCounters]>,
+    {
         let mut next = bus.next(self.clock.now_us());
         if let Next::Running { slot, job } = next {
             bus.finished(slot, job, JobOutcome::NotTransmitted, self.clock.now_us())?;

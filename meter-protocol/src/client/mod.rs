@@ -34,7 +34,7 @@ pub use error::{MeterError, TransactError};
 pub use port::{DirectionTiming, NoDirectionPin, PortError, Turn};
 
 #[cfg(any(feature = "tokio", feature = "embedded-io-07", feature = "embedded-io-async-07"))]
-use crate::session::{NoReply, Outcome, Session};
+use crate::session::{NoReply, NotTransmitted, Outcome, Session, SubmitError, TransactionId};
 use crate::wire::MAX_ADU_LEN;
 #[cfg(any(feature = "tokio", feature = "embedded-io-07", feature = "embedded-io-async-07"))]
 use crate::wire::Reply;
@@ -93,6 +93,16 @@ fn patience_us(request: &crate::wire::Request<'_>) -> u32 {
     match request {
         crate::wire::Request::Vendor(write) if write.address() == clock => CLOCK_RESPONSE_US,
         _ => 0,
+    }
+}
+
+/// What a session said to a request.
+#[cfg(any(feature = "tokio", feature = "embedded-io-07", feature = "embedded-io-async-07"))]
+fn submitted<S>(answer: Result<TransactionId, SubmitError>) -> Result<(), TransactError<S>> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(SubmitError::Encode(error)) => Err(TransactError::Encode(error)),
+        Err(SubmitError::Busy) => Err(TransactError::NotTransmitted { reason: NotTransmitted::LineBusy, source: None }),
     }
 }
 

@@ -133,7 +133,7 @@ where
         self.context.is_some()
     }
 
-    typed_reads!((async), (.await), ReaderError);
+    typed_reads!((async), (.await), ReaderError, self, (&mut self));
 
     async fn transact<'b>(
         &mut self,

@@ -1,15 +1,16 @@
-//! Typed calls of the drivers that share them. They differ in nothing but `async`, so they are written once.
+//! Typed calls of the drivers that share them. They differ in nothing but `async` and how they take themselves, so they
+//! are written once. `self` comes in from where the macro is used: a macro can't name the caller's.
 
 /// Writes the calls into an `impl` block that has `transact`.
 macro_rules! typed_reads {
-    (($($async:tt)*), ($($await:tt)*), $source:ty) => {
+    (($($async:tt)*), ($($await:tt)*), $source:ty, $this:ident, ($($receiver:tt)*)) => {
         /// Reads a block by its type: [`crate::acrel::Realtime`], [`crate::acrel::PrepayBlock`] and the like.
         ///
         /// # Errors
         /// [`MeterError`](crate::client::MeterError).
-        pub $($async)* fn read_block<B: Block>(&mut self, unit: u8) -> Result<B, $crate::client::MeterError<$source>> {
+        pub $($async)* fn read_block<B: Block>($($receiver)*, unit: u8) -> Result<B, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
-            let registers = self.read(unit, &B::READ, &mut buffer)$($await)*?;
+            let registers = $this.read(unit, &B::READ, &mut buffer)$($await)*?;
             Ok(B::from_registers(&registers)?)
         }
 
@@ -18,12 +19,12 @@ macro_rules! typed_reads {
         /// # Errors
         /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn read_realtime_as(
-            &mut self,
+            $($receiver)*,
             layout: RealtimeLayout,
             unit: u8,
         ) -> Result<Realtime, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
-            let registers = self.read(unit, &layout.request(), &mut buffer)$($await)*?;
+            let registers = $this.read(unit, &layout.request(), &mut buffer)$($await)*?;
             Ok(Realtime::from_registers(layout, &registers)?)
         }
 
@@ -31,9 +32,9 @@ macro_rules! typed_reads {
         ///
         /// # Errors
         /// [`TransactError`](crate::client::TransactError) other than these exceptions.
-        pub $($async)* fn detect_layout(&mut self, unit: u8) -> Result<RealtimeLayout, $crate::client::TransactError<$source>> {
+        pub $($async)* fn detect_layout($($receiver)*, unit: u8) -> Result<RealtimeLayout, $crate::client::TransactError<$source>> {
             let mut buffer = ReplyBuffer::new();
-            match self.transact(unit, &RealtimeLayout::DETECT, &mut buffer)$($await)* {
+            match $this.transact(unit, &RealtimeLayout::DETECT, &mut buffer)$($await)* {
                 Ok(_) => Ok(RealtimeLayout::EightRate),
                 Err($crate::client::TransactError::Exception(exception)) => {
                     RealtimeLayout::detected(Err(exception)).ok_or($crate::client::TransactError::Exception(exception))
@@ -47,12 +48,12 @@ macro_rules! typed_reads {
         /// # Errors
         /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn read_number<V: Integer>(
-            &mut self,
+            $($receiver)*,
             unit: u8,
             field: &Field<V>,
         ) -> Result<Number, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
-            let registers = self.read(unit, &field.info().read()?, &mut buffer)$($await)*?;
+            let registers = $this.read(unit, &field.info().read()?, &mut buffer)$($await)*?;
             Ok(field.number(&registers)?)
         }
 
@@ -61,12 +62,12 @@ macro_rules! typed_reads {
         /// # Errors
         /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn read<'b>(
-            &mut self,
+            $($receiver)*,
             unit: u8,
             request: &Request<'_>,
             buffer: &'b mut ReplyBuffer,
         ) -> Result<Registers<'b>, $crate::client::MeterError<$source>> {
-            match self.transact(unit, request, buffer)$($await)*? {
+            match $this.transact(unit, request, buffer)$($await)*? {
                 Reply::Registers(registers) => Ok(registers),
                 _ => Err(BlockError::Length { block: "registers", expected: 2, actual: 0 }.into()),
             }
@@ -75,18 +76,19 @@ macro_rules! typed_reads {
 }
 pub(super) use typed_reads;
 
-/// Writes the calls that change a meter into an `impl` block that has `typed_reads`, `transact_within` and a session.
+/// Writes the calls that change a meter into an `impl` block that has `typed_reads`, `link`, `response_timeout_us`,
+/// `transact_within` and, with the frame cipher, `transact_enciphered`.
 #[cfg(any(feature = "tokio", feature = "embedded-io-07", feature = "embedded-io-async-07"))]
 macro_rules! typed_writes {
-    (($($async:tt)*), ($($await:tt)*), $source:ty) => {
+    (($($async:tt)*), ($($await:tt)*), $source:ty, $this:ident, ($($receiver:tt)*)) => {
         /// Asks the unit for its model: the key to writes that differ between models, good for this connection.
         ///
         /// # Errors
         /// [`MeterError`](crate::client::MeterError).
-        pub $($async)* fn confirm_model(&mut self, unit: u8) -> Result<Confirmed<Model>, $crate::client::MeterError<$source>> {
+        pub $($async)* fn confirm_model($($receiver)*, unit: u8) -> Result<Confirmed<Model>, $crate::client::MeterError<$source>> {
             let mut buffer = ReplyBuffer::new();
-            let link = self.link();
-            let registers = self.read(unit, &Model::READ, &mut buffer)$($await)*?;
+            let link = $this.link();
+            let registers = $this.read(unit, &Model::READ, &mut buffer)$($await)*?;
             Ok(Confirmed::from_reply(unit, link, &registers)?)
         }
 
@@ -95,14 +97,14 @@ macro_rules! typed_writes {
         /// # Errors
         /// [`MeterError`](crate::client::MeterError).
         pub $($async)* fn write_field<V: Integer>(
-            &mut self,
+            $($receiver)*,
             unit: u8,
             field: &Field<V>,
             value: V,
         ) -> Result<(), $crate::client::MeterError<$source>> {
             let mut data = [0; 8];
             let request = field.write(value, &mut data)?;
-            Ok(self.write(unit, &request)$($await)*?)
+            Ok($this.write(unit, &request)$($await)*?)
         }
 
         /// Sends a write, once: a sale, settings, a switch, as their types build it. It returns when the meter has
@@ -111,11 +113,28 @@ macro_rules! typed_writes {
         ///
         /// # Errors
         /// [`TransactError`](crate::client::TransactError).
-        pub $($async)* fn write(&mut self, unit: u8, request: &Request<'_>) -> Result<(), $crate::client::TransactError<$source>> {
+        pub $($async)* fn write($($receiver)*, unit: u8, request: &Request<'_>) -> Result<(), $crate::client::TransactError<$source>> {
             let mut buffer = ReplyBuffer::new();
-            let line_us = self.session.line().response_timeout_us;
+            let line_us = $this.response_timeout_us();
             let patience_us = line_us.max(crate::client::patience_us(request));
-            self.transact_within(unit, request, patience_us, &mut buffer)$($await)*.map(|_| ())
+            $this.transact_within(unit, request, patience_us, &mut buffer)$($await)*.map(|_| ())
+        }
+
+        /// As `write`, enciphered with the operator's key of this meter: sales and parameters to a meter whose run
+        /// state says that it takes them so. Everything else goes clear, by `write`.
+        ///
+        /// # Errors
+        /// As `write`, and [`EncodeError::NotEnciphered`](crate::wire::EncodeError::NotEnciphered) for other requests:
+        /// nothing is sent then.
+        #[cfg(feature = "frame-cipher")]
+        pub $($async)* fn write_enciphered(
+            $($receiver)*,
+            unit: u8,
+            request: &Request<'_>,
+            key: &$crate::acrel::FrameKey,
+        ) -> Result<(), $crate::client::TransactError<$source>> {
+            let mut buffer = ReplyBuffer::new();
+            $this.transact_enciphered(unit, request, key, &mut buffer)$($await)*.map(|_| ())
         }
     };
 }

@@ -55,6 +55,8 @@ mod traffic;
 pub use event::{Counters, Event, NoReply, NotTransmitted, Outcome, SubmitError, TransactionId};
 pub use line::{CharFormat, Framing, LineConfig, Pace};
 
+use timing::MaybeTime;
+
 use crate::acrel::LinkId;
 use crate::wire::{Answer, Expectation, MAX_ADU_LEN, Request, rtu, tcp};
 
@@ -69,8 +71,8 @@ pub struct Session {
     line: LineConfig,
     link: LinkId,
     state: State,
-    /// Earliest time of the next transmission: silence, or the end of draining. `None` before anything is known.
-    ready_at_us: Option<u64>,
+    /// Earliest time of the next transmission: silence, or the end of draining. None before anything is known.
+    ready_at_us: MaybeTime,
     counters: Counters,
     next_id: u32,
     /// Modbus/TCP transaction of the last frame.
@@ -98,7 +100,7 @@ enum State {
         job: Job,
         sent_us: u64,
         deadline_us: u64,
-        last_rx_us: Option<u64>,
+        last_rx_us: MaybeTime,
         echo_pending: bool,
     },
     /// Ended; the event has not been fetched. A reply lies in `rx`.
@@ -138,7 +140,7 @@ impl Session {
             line,
             link,
             state: State::Idle,
-            ready_at_us: None,
+            ready_at_us: MaybeTime::NONE,
             counters: Counters {
                 transmitted: 0,
                 replies: 0,
@@ -254,7 +256,8 @@ impl Session {
     }
 
     fn queue(&mut self, now_us: u64, job: Job) {
-        let ready_at_us = *self.ready_at_us.get_or_insert(now_us.saturating_add(self.line.quiet_us()));
+        let ready_at_us = self.ready_at_us.get().unwrap_or_else(|| now_us.saturating_add(self.line.quiet_us()));
+        self.ready_at_us = MaybeTime::at(ready_at_us);
         let give_up_us = ready_at_us.max(now_us).saturating_add(self.line.longest_response_us.into());
         self.state = State::Queued { job, give_up_us };
     }
@@ -279,7 +282,7 @@ impl Session {
     /// A new connection needs no draining.
     pub fn link_down(&mut self, _now_us: u64) {
         self.link = self.link.next();
-        self.ready_at_us = None;
+        self.ready_at_us = MaybeTime::NONE;
         match self.state {
             State::Idle | State::Done { .. } => {}
             State::Queued { job, .. } => self.end(job, End::NotTransmitted(NotTransmitted::LinkDown)),

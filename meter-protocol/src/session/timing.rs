@@ -5,6 +5,23 @@ use super::{End, Framing, Job, NoReply, NotTransmitted, OPEN_REPLY_LEN, Session,
 use crate::wire::Expectation;
 use crate::wire::request::ReplyLen;
 
+/// A time, or that there is none, in the room of a time: a session lies in a microcontroller's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MaybeTime(u64);
+
+impl MaybeTime {
+    /// The end of all time stands for none.
+    pub(super) const NONE: Self = Self(u64::MAX);
+
+    pub(super) fn at(us: u64) -> Self {
+        Self(us.min(u64::MAX - 1))
+    }
+
+    pub(super) fn get(self) -> Option<u64> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
 impl Session {
     /// Time passed. Call it when [`Session::poll_timeout`] is reached; an early call does nothing.
     pub fn handle_timeout(&mut self, now_us: u64) {
@@ -22,7 +39,7 @@ impl Session {
                     }
                     // Silence after something else: wait on, and look again when more has come.
                     if let State::Waiting { last_rx_us, .. } = &mut self.state {
-                        *last_rx_us = None;
+                        *last_rx_us = MaybeTime::NONE;
                     }
                 }
                 if now_us >= deadline_us {
@@ -47,9 +64,9 @@ impl Session {
     }
 
     /// Whether a reply of unknown length has ended by silence.
-    fn frame_ended(&self, now_us: u64, job: &Job, last_rx_us: Option<u64>) -> bool {
+    fn frame_ended(&self, now_us: u64, job: &Job, last_rx_us: MaybeTime) -> bool {
         let open = self.line.framing == Framing::Rtu && job.expected.reply_len() == ReplyLen::Open;
-        open && last_rx_us.is_some_and(|last| now_us >= last.saturating_add(self.line.frame_end_quiet_us()))
+        open && last_rx_us.get().is_some_and(|last| now_us >= last.saturating_add(self.line.frame_end_quiet_us()))
     }
 
     /// When [`Session::poll_transmit`] or [`Session::handle_timeout`] should be called next.
@@ -57,10 +74,10 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<u64> {
         match self.state {
             State::Idle | State::Sending { .. } | State::Done { .. } => None,
-            State::Queued { give_up_us, .. } => Some(self.ready_at_us.unwrap_or(0).min(give_up_us)),
+            State::Queued { give_up_us, .. } => Some(self.ready_at_us.get().unwrap_or(0).min(give_up_us)),
             State::Waiting { job, deadline_us, last_rx_us, echo_pending, .. } => {
                 let open = self.line.framing == Framing::Rtu && job.expected.reply_len() == ReplyLen::Open;
-                let frame_end = last_rx_us.filter(|_| open && !echo_pending);
+                let frame_end = last_rx_us.get().filter(|_| open && !echo_pending);
                 let frame_end = frame_end.map(|last| last.saturating_add(self.line.frame_end_quiet_us()));
                 Some(frame_end.map_or(deadline_us, |end| end.min(deadline_us)))
             }
@@ -68,7 +85,7 @@ impl Session {
     }
 
     pub(super) fn is_ready(&self, now_us: u64) -> bool {
-        self.ready_at_us.is_none_or(|ready_at_us| now_us >= ready_at_us)
+        self.ready_at_us.get().is_none_or(|ready_at_us| now_us >= ready_at_us)
     }
 
     /// Time that the characters of the reply take.
@@ -90,13 +107,18 @@ impl Session {
     pub(super) fn drain_until(&mut self, until_us: u64) {
         if self.line.framing != Framing::Tcp {
             let until_us = until_us.saturating_add(self.line.quiet_us());
-            self.ready_at_us = Some(self.ready_at_us.map_or(until_us, |ready| ready.max(until_us)));
+            self.not_ready_until(until_us);
         }
     }
 
     /// Keeps the silent interval after bytes on the line.
     pub(super) fn quiet_after(&mut self, now_us: u64) {
         let until_us = now_us.saturating_add(self.line.quiet_us());
-        self.ready_at_us = Some(self.ready_at_us.map_or(until_us, |ready| ready.max(until_us)));
+        self.not_ready_until(until_us);
+    }
+
+    fn not_ready_until(&mut self, until_us: u64) {
+        let ready_at_us = self.ready_at_us.get().map_or(until_us, |ready| ready.max(until_us));
+        self.ready_at_us = MaybeTime::at(ready_at_us);
     }
 }

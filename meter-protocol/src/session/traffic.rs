@@ -2,6 +2,7 @@
 
 use super::event::count;
 use super::scan::{self, Echo, Scan};
+use super::timing::MaybeTime;
 use super::{End, Framing, Job, NoReply, NotTransmitted, RX_LEN, Session, State};
 use crate::wire::request::ReplyLen;
 use crate::wire::{Expectation, MAX_ADU_LEN, rtu};
@@ -12,7 +13,7 @@ impl Session {
     /// The frame to send now, if the line has been quiet long enough. After this the request counts as sent.
     pub fn poll_transmit<'b>(&mut self, now_us: u64, buf: &'b mut [u8; MAX_ADU_LEN]) -> Option<&'b [u8]> {
         let State::Queued { job, .. } = self.state else { return None };
-        if self.ready_at_us.is_some_and(|ready_at_us| now_us < ready_at_us) {
+        if !self.is_ready(now_us) {
             return None;
         }
         if self.line.framing == Framing::Tcp {
@@ -48,7 +49,7 @@ impl Session {
             .saturating_add(self.reply_time_us(&job.expected))
             .saturating_add(self.line.quiet_us());
         let echo_pending = self.line.local_echo;
-        self.state = State::Waiting { job, sent_us: now_us, deadline_us, last_rx_us: None, echo_pending };
+        self.state = State::Waiting { job, sent_us: now_us, deadline_us, last_rx_us: MaybeTime::NONE, echo_pending };
         if self.rx_len > 0 {
             self.look(now_us);
         }
@@ -105,7 +106,7 @@ impl Session {
     /// Looks at the received bytes after some arrived.
     fn look(&mut self, now_us: u64) {
         let State::Waiting { job, ref mut last_rx_us, echo_pending, .. } = self.state else { return };
-        *last_rx_us = Some(now_us);
+        *last_rx_us = MaybeTime::at(now_us);
         if echo_pending && !self.strip_echo() {
             return;
         }
@@ -162,7 +163,7 @@ impl Session {
         count(&mut self.counters.replies, 1);
         let around = self.rx_len.saturating_sub(found.len());
         count(&mut self.counters.discarded_bytes, around);
-        self.ready_at_us = None;
+        self.ready_at_us = MaybeTime::NONE;
         self.quiet_after(now_us);
         self.end(job, End::Answer { start: found.start, end: found.end });
     }

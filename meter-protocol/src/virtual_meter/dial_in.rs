@@ -12,6 +12,18 @@ use super::meter::VirtualMeter;
 const STREAM_MAX_BYTES: usize = 512;
 /// Enclosure, command and check sum around a body.
 const AROUND_BYTES: usize = 7;
+/// A sale and a parameter frame, filled up to whole blocks of the maker's cipher.
+const ENCIPHERED_SALE_BYTES: usize = 20;
+const ENCIPHERED_PARAMETERS_BYTES: usize = 72;
+
+/// Whether the stream begins with an enciphered request.
+enum Enciphered {
+    No,
+    /// More bytes have to come.
+    Perhaps,
+    /// So many bytes inside the enclosure.
+    Bytes(usize),
+}
 
 /// What the documents leave open about the radio module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,10 +153,11 @@ impl DialIn {
                 [0x7B] | [0x7B, 0x7B] => return,
                 [0x7B, 0x7B, 0x84 | 0x91 | 0x94, ..] => 0,
                 [0x7B, 0x7B, 0x93, ..] => 7,
-                [0x7B, 0x7B, 0x90, request @ ..] => match cut_request(request) {
-                    RequestCut::Incomplete if self.stream.len() < STREAM_MAX_BYTES => return,
-                    RequestCut::Frame(len) => len,
-                    RequestCut::Incomplete | RequestCut::Noise => {
+                [0x7B, 0x7B, 0x90, request @ ..] => match (cut_request(request), self.enciphered_bytes(meter)) {
+                    (RequestCut::Frame(len), _) | (_, Enciphered::Bytes(len)) => len,
+                    (_, Enciphered::Perhaps) => return,
+                    (RequestCut::Incomplete, Enciphered::No) if self.stream.len() < STREAM_MAX_BYTES => return,
+                    (RequestCut::Incomplete | RequestCut::Noise, Enciphered::No) => {
                         self.stream.remove(0);
                         continue;
                     }
@@ -167,6 +180,23 @@ impl DialIn {
             let body = Vec::from(body);
             self.stream.drain(..whole);
             self.obey(meter, now_ms, command, &body, out);
+        }
+    }
+
+    /// An enciphered request hides its length: the enclosure tells it.
+    fn enciphered_bytes(&self, meter: &VirtualMeter) -> Enciphered {
+        if !meter.is_encrypted() {
+            return Enciphered::No;
+        }
+        let encloses = |len: usize| {
+            let whole = self.stream.get(..len.saturating_add(AROUND_BYTES))?;
+            let inner = whole.strip_suffix(&[0x7D, 0x7D])?.get(2..)?;
+            enclosed_body(inner)
+        };
+        match [ENCIPHERED_SALE_BYTES, ENCIPHERED_PARAMETERS_BYTES].into_iter().find(|len| encloses(*len).is_some()) {
+            Some(len) => Enciphered::Bytes(len),
+            None if self.stream.len() < ENCIPHERED_PARAMETERS_BYTES.saturating_add(AROUND_BYTES) => Enciphered::Perhaps,
+            None => Enciphered::No,
         }
     }
 
@@ -232,6 +262,7 @@ fn enclosed_body(inner: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::virtual_meter::{MeterOptions, MeterSetup, Model};
+    use alloc::vec;
 
     const START_MS: i64 = 1_772_719_650_000;
     const TAKEN: [u8; 7] = [0x7B, 0x7B, 0x84, 0xBF, 0x23, 0x7D, 0x7D];
@@ -268,6 +299,31 @@ mod tests {
         let mut broken = POLL;
         broken[4] ^= 1;
         assert!(module.receive(&mut meter, START_MS, &broken).is_empty());
+    }
+
+    #[test]
+    fn an_enciphered_sale_passes_through_and_is_not_waited_for_without_end() {
+        let mut setup = MeterSetup::new(Model::Ddsy1352, 1, [2, 0, 2, 6, 0, 3, 0, 5, 0, 0, 1, 2], START_MS);
+        setup.cipher_key = Some([0x1111, 0x2222, 0x3333, 0x4444]);
+        let mut meter = VirtualMeter::new(&setup, MeterOptions::default()).unwrap();
+        let mut module = DialIn::new(b"1", DialInOptions::default());
+        module.connect(START_MS);
+        module.receive(&mut meter, START_MS, &TAKEN);
+        // The published vector with its invented key: a sale of 100.00, count 1.
+        let sale = [
+            0xE0, 0x95, 0xD3, 0x88, 0xD7, 0x54, 0xBE, 0xC9, 0x06, 0xFF, 0xC5, 0x83, 0x8F, 0xC9, 0x5C, 0x03, 0xDB, 0x0B,
+            0x33, 0x68,
+        ];
+        let mut noise = enclosed(0x90, &sale);
+        noise[5] ^= 1;
+        assert!(module.receive(&mut meter, START_MS, &noise).is_empty());
+        for _ in 0..2 {
+            assert!(module.receive(&mut meter, START_MS, &noise).is_empty());
+        }
+        let reply = module.receive(&mut meter, START_MS, &enclosed(0x90, &sale));
+        assert_eq!((reply[2..5].to_vec(), meter.remaining_cents()), (vec![0x90, 1, 0x20], 10_000));
+        // Clear requests pass as before.
+        assert_eq!(module.receive(&mut meter, START_MS, &POLL).len(), 108);
     }
 
     #[test]

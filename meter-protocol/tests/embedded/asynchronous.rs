@@ -143,8 +143,8 @@ fn a_port_that_ends_or_fails_is_told() {
 fn a_bus_is_driven_and_a_dropped_job_is_reported() {
     let line = line();
     let mut driver = driver(&line);
-    let slots = [MeterSlot::polled(10_000_000), MeterSlot::polled(10_000_000)];
-    let mut bus = Bus::new(slots, BusConfig::default()).unwrap();
+    let slots = [MeterSlot::polled(); 2];
+    let mut bus = Bus::new(slots, BusConfig::every(10_000_000)).unwrap();
     bus.request(1, Class::Control).unwrap();
     block_on(
         &line,
@@ -170,4 +170,25 @@ fn a_bus_is_driven_and_a_dropped_job_is_reported() {
             assert_eq!(jobs.len(), 6);
         }),
     );
+}
+
+#[cfg(feature = "frame-cipher")]
+#[test]
+fn a_sale_goes_out_enciphered() {
+    use meter_protocol::acrel::{FrameKey, Purchase};
+    let line = line();
+    let mut driver = driver(&line);
+    let key = FrameKey::new(crate::line::KEY);
+    block_on(
+        &line,
+        driver.run(async |client| {
+            let sale = Purchase::new(10_000, 12).unwrap();
+            client.write_enciphered(2, &sale.request(), &key).await.unwrap();
+            let now = client.read_block::<Realtime>(2).await.unwrap();
+            assert_eq!((now.remaining_minor, now.purchase_count), (60_000, 13));
+            let error = client.write_enciphered(2, &ForceMode::SupplyOff.request(), &key).await.unwrap_err();
+            assert!(matches!(error, TransactError::Encode(_)), "{error:?}");
+        }),
+    );
+    assert_eq!(line.borrow().requests.len(), 2);
 }

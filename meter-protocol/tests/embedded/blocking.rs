@@ -178,8 +178,7 @@ fn broadcasts_and_factory_windows_are_refused_before_the_pin_moves() {
 fn a_bus_is_driven_money_first() {
     let line = line();
     let mut client = client(&line);
-    let mut bus =
-        Bus::new([MeterSlot::polled(10_000_000), MeterSlot::polled(10_000_000)], BusConfig::default()).unwrap();
+    let mut bus = Bus::new([MeterSlot::polled(); 2], BusConfig::every(10_000_000)).unwrap();
     bus.request(1, Class::Money).unwrap();
     let mut jobs = Vec::new();
     while client.now_us() < 21_000_000 {
@@ -212,4 +211,23 @@ fn what_arrives_while_nobody_asks_is_not_the_next_answer() {
     client.wait_until(500_000).unwrap();
     assert_eq!(client.counters().discarded_bytes, 11);
     assert_eq!(client.read_block::<MeterNumber>(1).unwrap().to_string(), "202603050011");
+}
+
+#[cfg(feature = "frame-cipher")]
+#[test]
+fn a_sale_goes_out_enciphered() {
+    let line = line();
+    let mut client = client(&line);
+    let key = meter_protocol::acrel::FrameKey::new(crate::line::KEY);
+    let before = PurseReading::from(&client.read_block::<Realtime>(2).unwrap());
+    let sale = Purchase::new(10_000, before.purchase_count).unwrap();
+    client.write_enciphered(2, &sale.request(), &key).unwrap();
+    let sent = line.borrow().requests.last().unwrap().clone();
+    assert_eq!((sent.len(), sent[..2] == [2, 0x20]), (20, false), "{sent:02X?}");
+    let after = PurseReading::from(&client.read_block::<Realtime>(2).unwrap());
+    assert_eq!(sale.verdict(&before, &after, 100), SaleVerdict::Taken { used_minor: 0 });
+    let requests = line.borrow().requests.len();
+    let error = client.write_enciphered(2, &ForceMode::SupplyOff.request(), &key).unwrap_err();
+    assert!(matches!(error, TransactError::Encode(_)), "{error:?}");
+    assert_eq!(line.borrow().requests.len(), requests, "nothing was sent");
 }

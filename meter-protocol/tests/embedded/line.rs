@@ -62,7 +62,10 @@ pub(crate) struct Line {
 
 pub(crate) type Shared = Rc<RefCell<Line>>;
 
-/// Meters at units 1 and 2 with a balance of 500.00 and 12 sales.
+/// The key of the meter at unit 2. Invented.
+pub(crate) const KEY: [u16; 4] = [0x1111, 0x2222, 0x3333, 0x4444];
+
+/// Meters at units 1 and 2 with a balance of 500.00 and 12 sales. The one at unit 2 takes sales and settings enciphered.
 pub(crate) fn line() -> Shared {
     let pace = vm::Line::new(9600);
     let mut bus = vm::VirtualBus::new(vm::FaultInjector::new(vm::Faults::NONE, 0), Some(pace));
@@ -70,6 +73,7 @@ pub(crate) fn line() -> Shared {
         let number = [2, 0, 2, 6, 0, 3, 0, 5, 0, 0, 1, unit];
         let mut setup = vm::MeterSetup::new(vm::Model::Dtsy1352, unit, number, START_MS);
         (setup.prepay_enabled, setup.remaining_cents, setup.purchase_count) = (true, 50_000, 12);
+        setup.cipher_key = (unit == 2).then_some(KEY);
         bus.add(vm::VirtualMeter::new(&setup, vm::MeterOptions::default()).unwrap()).unwrap();
     }
     Rc::new(RefCell::new(Line {

@@ -4,9 +4,15 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Payment, SaleResolution};
+use super::debts::DebtCharge;
+use super::life::FinalSettlement;
+use super::opening::{MeterTakeOver, OpenMode};
+use super::orders::SupplyOrder;
+use super::quarantine::SaleResolution;
+use super::receipts::{Payment, RefundTo};
+use super::replacing::OldMeter;
 use super::terms::{MeterTerms, Terms};
-use crate::debt::{DebtKind, Plan};
+use crate::debt::Plan;
 use crate::id::{ChannelId, DebtId, MeterNumber, OperatorId, Reason, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::{MeterReading, Registers};
@@ -497,52 +503,6 @@ pub enum Command {
     Tick,
 }
 
-/// How an old meter was read last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OldMeter {
-    /// It was read when it was taken off.
-    Read(MeterReading),
-    /// It can't be read: lightning, water. What it has used since its last booking is estimated.
-    Unreadable {
-        /// The estimate; its times are ignored.
-        usage: Usage,
-        /// What became of a sale that had begun, in the operator's judgement.
-        sale: Option<SaleResolution>,
-    },
-}
-
-/// A debt that is charged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DebtCharge {
-    /// What for: arrears, period end or fee.
-    pub kind: DebtKind,
-    /// How much, tax included, minor units.
-    pub amount: Money,
-    /// The tax in it, minor units.
-    pub tax: Money,
-    /// The debt has no effect on supply before this time (UTC seconds).
-    pub notice_until_utc_s: i64,
-}
-
-/// What becomes of the money that remains when an account is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FinalSettlement {
-    /// It goes back through the channels of its receipts, and what none explains through this one.
-    Refund {
-        /// The channel for the rest.
-        channel: ChannelId,
-    },
-    /// The customer pays what is owed.
-    Collect {
-        /// The channel.
-        channel: ChannelId,
-    },
-    /// It is given up, by us or by the customer.
-    WriteOff,
-}
-
 /// What became of a read-back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -551,48 +511,4 @@ pub enum ReadBack {
     Reading(MeterReading),
     /// It did not.
     Unreadable,
-}
-
-/// Where refunded credit goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundTo {
-    /// Back through the channels by which it was paid, the newest receipt first. Of
-    /// [`RefundTake::Everything`], what no receipt explains stays in the customer's purse.
-    OriginalChannel,
-    /// Into the customer's purse at the station.
-    Purse,
-}
-
-/// An operator's order about supply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SupplyOrder {
-    /// On, whatever the credit.
-    KeepPower,
-    /// Off, whatever the credit.
-    ForcedOff,
-    /// Back to the prepaid rules: lifts the two others.
-    Prepaid,
-}
-
-/// How an account begins on a meter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OpenMode {
-    /// A new meter: no credit in it.
-    Fresh,
-    /// A running meter: the credit that it shows becomes an opening entry.
-    TakeOver,
-}
-
-/// A meter at the opening of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MeterTakeOver {
-    /// What is known about it.
-    pub terms: MeterTerms,
-    /// How it begins.
-    pub mode: OpenMode,
-    /// What it shows now.
-    pub reading: MeterReading,
 }

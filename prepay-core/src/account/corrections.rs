@@ -1,9 +1,10 @@
 //! Readings that come late, are estimated or put right, and a change of the transformers.
 
 use super::draft::Draft;
-use super::event::{DifferenceKind, Fact, Settled};
-use super::refunds::Ordered;
+use super::event::Fact;
+use super::refund_requests::Ordered;
 use super::refusal::Refusal;
+use super::settled::{DifferenceKind, Settled};
 use super::terms::{MeterTerms, Purse};
 use super::{observe, settle};
 use crate::id::MeterNumber;

@@ -2,18 +2,33 @@
 
 use alloc::vec::Vec;
 
-use super::command::DebtCharge;
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::effect::Effect;
-use super::event::{Fact, Payment};
-use super::refunds::Ordered;
+use super::event::Fact;
+use super::receipts::Payment;
+use super::refund_requests::Ordered;
 use super::refusal::Refusal;
 use super::terms::Purse;
-use super::{observe, sales};
+use super::{observe, sale_requests};
 use crate::debt::{DebtError, DebtKind, Plan, Recovered};
 use crate::id::{ChannelId, DebtId, MeterNumber, OperatorId, SaleId};
 use crate::money::Money;
 use crate::status::Credit;
+
+/// A debt that is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DebtCharge {
+    /// What for: arrears, period end or fee.
+    pub kind: DebtKind,
+    /// How much, tax included, minor units.
+    pub amount: Money,
+    /// The tax in it, minor units.
+    pub tax: Money,
+    /// The debt has no effect on supply before this time (UTC seconds).
+    pub notice_until_utc_s: i64,
+}
 
 pub(super) fn charge(draft: &mut Draft<'_>, debt: DebtId, charge: &DebtCharge, by: Ordered<'_>) -> Result<(), Refusal> {
     let DebtCharge { kind, amount, tax, notice_until_utc_s } = *charge;
@@ -79,7 +94,7 @@ pub(super) fn pay(
     channel: ChannelId,
     operator: OperatorId,
 ) -> Result<(), Refusal> {
-    sales::check_new(draft, sale, amount)?;
+    sale_requests::check_new(draft, sale, amount)?;
     let owed = draft.account().debts.total()?;
     if amount > owed {
         return Err(Refusal::NotEnough { amount, available: owed });
@@ -185,11 +200,11 @@ pub(super) fn take_emergency(
             observe::assess_purse(draft)
         }
         (Purse::InMeter, Some((sale, meter))) => {
-            sales::check_new(draft, sale, amount)?;
+            sale_requests::check_new(draft, sale, amount)?;
             let operator = by.operator;
             incur(draft, debt, DebtKind::Emergency, amount, Money::ZERO, i64::MAX, by)?;
             // What a cleared or replaced meter was overdrawn by comes first: the books would never let the sale begin.
-            sales::check_meter_can_take(draft, meter, amount, Some(Payment::Purse))?;
+            sale_requests::check_meter_can_take(draft, meter, amount, Some(Payment::Purse))?;
             draft.push(Fact::SaleRequested { sale, meter, amount, payment: Payment::Purse, operator })?;
             draft.effect(Effect::StartSale { sale, meter });
             Ok(())

@@ -3,11 +3,14 @@
 use super::command::{Command, ReadBack};
 use super::draft::{Decision, Draft};
 use super::event::Fact;
-use super::refunds::Ordered;
+use super::refund_requests::Ordered;
 use super::refusal::Refusal;
 use super::state::Account;
 use super::terms::{MeterTerms, Terms};
-use super::{corrections, debts, life, observe, opening, orders, policies, refunds, replacing, sales, settle};
+use super::{
+    corrections, debts, life, observe, opening, orders, policies, quarantine, refund_requests, refunds, replacing,
+    sale_requests, sales, settle,
+};
 use crate::id::{MeterNumber, OperatorId};
 use crate::settlement::{MeterPrices, Pricer};
 use crate::status::Link;
@@ -42,7 +45,7 @@ pub(super) fn decide(account: &Account, command: &Command, now: Now, pricer: &dy
         Command::LinkStale { meter } => change_link(d, *meter, Link::Stale)?,
         Command::LinkLost { meter } => change_link(d, *meter, Link::Lost)?,
         Command::RequestSale { sale, meter, amount, payment, operator } => {
-            sales::request(d, *sale, *meter, *amount, *payment, *operator)?;
+            sale_requests::request(d, *sale, *meter, *amount, *payment, *operator)?;
         }
         Command::BeginSale { sale, evidence } => sales::begin(d, *sale, evidence, pricer)?,
         Command::SaleSent { sale, outcome } => sales::sent(d, *sale, *outcome)?,
@@ -51,7 +54,7 @@ pub(super) fn decide(account: &Account, command: &Command, now: Now, pricer: &dy
         Command::FenceClosed { sale } => sales::fence_closed(d, *sale)?,
         Command::RequestVoid { sale, by, why } => sales::request_void(d, *sale, *by, why)?,
         Command::ReleaseQuarantine { meter, by, why, reading, sale } => {
-            sales::release_quarantine(d, *meter, *by, why, reading, *sale, pricer)?;
+            quarantine::release(d, *meter, *by, why, reading, *sale, pricer)?;
         }
         Command::OrderSupply { meter, order, by, why, until_utc_s } => {
             orders::order_supply(d, *meter, *order, *by, why, *until_utc_s)?;
@@ -124,10 +127,10 @@ fn decide_money(d: &mut Draft<'_>, command: &Command, pricer: &dyn Pricer) -> Re
         Command::GiveFreeAmount { period, by: who, why } => debts::free_amount(d, *period, by(who, why))?,
         Command::TakeEmergency { debt, sale, by: who, why } => debts::take_emergency(d, *debt, *sale, by(who, why))?,
         Command::RequestRefund { refund, from, take, to, operator, why } => {
-            refunds::request(d, *refund, *from, *take, *to, by(operator, why))?;
+            refund_requests::request(d, *refund, *from, *take, *to, by(operator, why))?;
         }
         Command::RequestReversal { refund, sale, operator, why } => {
-            refunds::reverse(d, *refund, *sale, by(operator, why))?;
+            refund_requests::reverse(d, *refund, *sale, by(operator, why))?;
         }
         Command::BeginRefund { refund, evidence } => refunds::begin(d, *refund, evidence, pricer)?,
         Command::RefundSent { refund, outcome } => refunds::sent(d, *refund, *outcome)?,

@@ -2,12 +2,14 @@
 
 use alloc::vec::Vec;
 
+use super::apply_error::ApplyError;
+use super::effect::{Effect, Notice};
 use super::event::{Event, Fact};
+use super::meter_state::MeterState;
 use super::posting::postings;
-use super::refusal::{ApplyError, Refusal};
-use super::state::{Account, MeterState};
+use super::refusal::Refusal;
+use super::state::Account;
 use super::terms::Terms;
-use super::{Effect, Notice};
 use crate::id::{AccountId, MeterNumber};
 use crate::ledger::Transfer;
 use crate::money::MoneyError;

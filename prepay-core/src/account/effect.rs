@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Event, Fact, QuarantineReason};
+use super::event::{Event, Fact};
+use super::quarantine::QuarantineReason;
 use crate::debt::DebtKind;
 use crate::finding::Finding;
 use crate::id::{DebtId, MeterNumber, RefundId, SaleId};
@@ -231,7 +232,7 @@ impl Notice {
     /// What people are told about an event, if anything.
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
-        use super::event::DifferenceKind;
+        use super::settled::DifferenceKind;
         use crate::status::Link;
         Some(match event.fact {
             Fact::CreditChanged { meter, from, to, available, .. } if to > from => {

@@ -5,9 +5,14 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{FinalSettlement, OpenMode, SupplyOrder};
-use super::receipts::Payback;
+use super::life::FinalSettlement;
+use super::opening::{MeterOpening, OpenMode};
+use super::orders::{Lifted, SupplyOrder};
+use super::quarantine::QuarantineReason;
+use super::receipts::{Payback, Payment};
+use super::refund_facts::RefundVoidCause;
 use super::replacing::Carry;
+use super::settled::{DifferenceKind, Settled};
 use super::terms::{MeterTerms, Terms};
 use crate::debt::{DebtKind, Plan, Recovered};
 use crate::finding::{Finding, FindingKind};
@@ -17,8 +22,8 @@ use crate::money::Money;
 use crate::refund::{RefundBegun, RefundKind, RefundNext, RefundTake};
 use crate::relay::{Decided, StandingOrder};
 use crate::sale::{Evidence, Next, Proof, SendOutcome, VoidCause, VoidRequest};
-use crate::series::{Point, Series, Source};
-use crate::settlement::{BadRegister, MeterPrices, PricerState, Usage};
+use crate::series::{Point, Series};
+use crate::settlement::{MeterPrices, PricerState};
 use crate::status::{Credit, Link, Load};
 
 /// One stored event of one account.
@@ -756,156 +761,5 @@ pub enum Fact {
         meter: MeterNumber,
         /// What kind.
         kind: FindingKind,
-    },
-}
-
-/// A meter as it was when the account was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MeterOpening {
-    /// What is known about it.
-    pub terms: MeterTerms,
-    /// How it began.
-    pub mode: OpenMode,
-    /// What it showed.
-    pub shown: Evidence,
-    /// Its relay passed current.
-    pub relay_closed: bool,
-}
-
-/// How a customer pays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Payment {
-    /// Now, through a channel.
-    Channel(ChannelId),
-    /// With money that the station holds for the customer already (after a voided sale).
-    Purse,
-}
-
-/// Booked consumption of one meter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
-    /// The meter.
-    pub meter: MeterNumber,
-    /// It left the purse in the meter; else the customer's purse at the station.
-    pub in_meter: bool,
-    /// The reading it was booked by: the base of the next one.
-    pub shown: Evidence,
-    /// The energy.
-    pub usage: Usage,
-    /// The tariff's charge, tax included, minor units.
-    pub charge: Money,
-    /// The tax in it, minor units.
-    pub tax: Money,
-    /// What left the purse, minor units: the fall of the meter's balance, or the charge.
-    pub booked: Money,
-    /// Where `booked − charge` goes.
-    pub difference: DifferenceKind,
-    /// The version of the tariff.
-    pub tariff_version: u32,
-    /// Where pricing stands now.
-    pub pricer: PricerState,
-    /// Measured or estimated.
-    #[serde(default)]
-    pub source: Source,
-}
-
-impl Settled {
-    /// `booked − charge`, minor units.
-    ///
-    /// # Errors
-    /// [`crate::money::MoneyError::Overflow`] when it does not fit.
-    pub const fn difference_amount(&self) -> Result<Money, crate::money::MoneyError> {
-        self.booked.minus(self.charge)
-    }
-}
-
-/// What a difference between a meter and the tariff is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DifferenceKind {
-    /// Rounding: at most one minor unit for each priced register. Goes to `meter_rounding`.
-    Rounding,
-    /// More than that: the meter deducts by another price. Goes to `price_lag` and is a finding.
-    PriceLag,
-    /// Energy that was used while its balance was overwritten: the write gave it back. Goes to `overwrite_drift`.
-    Overwrite,
-}
-
-/// Why a meter is quarantined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum QuarantineReason {
-    /// One write more than ours, of another amount than the open sale, or without one.
-    ForeignWrite {
-        /// How far the balance is off, minor units.
-        off_by: Money,
-    },
-    /// The balance was overwritten, but not the count that came in the same frame.
-    TornWrite {
-        /// How far the balance is off, minor units.
-        off_by: Money,
-    },
-    /// Several writes that are not ours.
-    UnexplainedWrites {
-        /// How many.
-        writes: u16,
-    },
-    /// The purchase count is lower than it was.
-    CountWentBack {
-        /// What it shows.
-        shown: u16,
-    },
-    /// Another meter answers at this place.
-    OtherMeter {
-        /// Its number.
-        shown: MeterNumber,
-    },
-    /// The balance is higher than the books explain, with the count as it was.
-    BalanceRose {
-        /// By how much, minor units.
-        by: Money,
-    },
-    /// A register stepped back or jumped.
-    Register(BadRegister),
-}
-
-/// Why a refund was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundVoidCause {
-    /// Asked for before anything left.
-    NeverSent,
-    /// Behind the fence the meter was still as before.
-    Fenced,
-    /// When the supply was off, the meter held less than was to be taken.
-    NotEnough,
-    /// An operator decided while the meter was quarantined.
-    Operator,
-}
-
-/// What became of an open sale or refund on a quarantined meter, in the operator's judgement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SaleResolution {
-    /// The meter has the credit, or the refund was taken from it.
-    Applied,
-    /// It does not, and the money goes back to the customer's purse; or the refund was not taken.
-    NotApplied,
-}
-
-/// How an order ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Lifted {
-    /// Its time was over.
-    Lapsed,
-    /// Somebody ended it.
-    By {
-        /// Who.
-        by: OperatorId,
-        /// Why.
-        why: Reason,
     },
 }

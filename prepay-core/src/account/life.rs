@@ -3,20 +3,39 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::command::{FinalSettlement, MeterTakeOver, OpenMode};
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::event::Fact;
-use super::receipts;
-use super::refunds::{Ordered, check_no_write_open};
+use super::opening::{MeterTakeOver, OpenMode};
+use super::refund_requests::{Ordered, check_no_write_open};
 use super::refusal::Refusal;
 use super::state::Account;
 use super::terms::{MeterTerms, Purse, Terms};
-use super::{debts, observe, opening, orders, settle};
-use crate::id::MeterNumber;
+use super::{debts, observe, opening, orders, receipts, settle};
+use crate::id::{ChannelId, MeterNumber};
 use crate::money::Money;
 use crate::reading::MeterReading;
 use crate::settlement::Pricer;
 use crate::status::Service;
+
+/// What becomes of the money that remains when an account is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalSettlement {
+    /// It goes back through the channels of its receipts, and what none explains through this one.
+    Refund {
+        /// The channel for the rest.
+        channel: ChannelId,
+    },
+    /// The customer pays what is owed.
+    Collect {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// It is given up, by us or by the customer.
+    WriteOff,
+}
 
 pub(super) fn prepare(
     draft: &mut Draft<'_>,

@@ -9,6 +9,7 @@
 //! receipt. After a crash [`Account::rebuild`] folds the stored events, and [`Account::resume`] says what to do next.
 
 mod apply;
+mod apply_error;
 mod command;
 mod corrections;
 mod debts;
@@ -17,35 +18,45 @@ mod draft;
 mod effect;
 mod event;
 mod life;
+mod meter_facts;
+mod meter_state;
 mod money_facts;
 mod observe;
 mod opening;
 mod orders;
 mod policies;
 mod posting;
+mod quarantine;
 mod receipts;
 mod refund_facts;
+mod refund_requests;
 mod refunds;
 mod refusal;
 mod replaced_facts;
 mod replacing;
+mod sale_requests;
 mod sales;
 mod settle;
+mod settled;
 mod state;
 mod terms;
 
-pub use command::{
-    Command, DebtCharge, FinalSettlement, MeterTakeOver, OldMeter, OpenMode, ReadBack, RefundTo, SupplyOrder,
-};
+pub use apply_error::ApplyError;
+pub use command::{Command, ReadBack};
+pub use debts::DebtCharge;
 pub use draft::Decision;
 pub use effect::{Effect, Notice};
-pub use event::{
-    DifferenceKind, Event, Fact, Lifted, MeterOpening, Payment, QuarantineReason, RefundVoidCause, SaleResolution,
-    Settled,
-};
+pub use event::{Event, Fact};
+pub use life::FinalSettlement;
+pub use meter_state::{DriftCount, LastSale, MeterState, Suspicion};
+pub use opening::{MeterOpening, MeterTakeOver, OpenMode};
+pub use orders::{Lifted, SupplyOrder};
 pub use posting::postings;
-pub use receipts::{Payback, Receipt, Receipts};
-pub use refusal::{ApplyError, Refusal};
-pub use replacing::{Carry, Estimate, OnBench};
-pub use state::{Account, DriftCount, LastSale, MeterState, Prepared, Quarantine, Suspicion};
+pub use quarantine::{Quarantine, QuarantineReason, SaleResolution};
+pub use receipts::{Payback, Payment, Receipt, Receipts, RefundTo};
+pub use refund_facts::RefundVoidCause;
+pub use refusal::Refusal;
+pub use replacing::{Carry, Estimate, OldMeter, OnBench};
+pub use settled::{DifferenceKind, Settled};
+pub use state::{Account, Prepared};
 pub use terms::{LostContact, MeterTerms, Purse, Restore, Terms, TermsError};

@@ -1,10 +1,10 @@
 //! Facts about the life of an account and its debts, into state. Everything that can fail is computed first.
 
-use super::apply::opened_meter;
+use super::apply_error::ApplyError;
 use super::event::{Event, Fact};
+use super::meter_state::opened_meter;
 use super::posting::first_transfer;
 use super::receipts;
-use super::refusal::ApplyError;
 use super::state::{Account, Prepared};
 use super::terms::Purse;
 use crate::debt::{Debt, Recovered};

@@ -1,11 +1,13 @@
 //! What a poll means: contact, evidence, credit, relay, disagreements.
 
 use super::draft::Draft;
-use super::event::{Fact, QuarantineReason};
+use super::event::Fact;
+use super::quarantine::QuarantineReason;
 use super::refusal::Refusal;
 use super::terms::Purse;
 use super::{orders, refunds, sales, settle};
-use crate::bend::{self, Bend};
+use crate::bend;
+use crate::bend::Bend;
 use crate::finding::{Finding, FindingKind};
 use crate::id::MeterNumber;
 use crate::money::Money;

@@ -3,12 +3,13 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::command::{MeterTakeOver, OpenMode};
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
-use super::event::{Fact, MeterOpening};
+use super::event::Fact;
 use super::refusal::Refusal;
 use super::state::Account;
-use super::terms::{Purse, Terms};
+use super::terms::{MeterTerms, Purse, Terms};
 use super::{observe, orders};
 use crate::id::MeterNumber;
 use crate::money::Money;
@@ -16,6 +17,40 @@ use crate::reading::MeterReading;
 use crate::sale::Evidence;
 use crate::settlement::RegisterLimits;
 use crate::status::Service;
+
+/// How an account begins on a meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenMode {
+    /// A new meter: no credit in it.
+    Fresh,
+    /// A running meter: the credit that it shows becomes an opening entry.
+    TakeOver,
+}
+
+/// A meter at the opening of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterTakeOver {
+    /// What is known about it.
+    pub terms: MeterTerms,
+    /// How it begins.
+    pub mode: OpenMode,
+    /// What it shows now.
+    pub reading: MeterReading,
+}
+
+/// A meter as it was when the account was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterOpening {
+    /// What is known about it.
+    pub terms: MeterTerms,
+    /// How it began.
+    pub mode: OpenMode,
+    /// What it showed.
+    pub shown: Evidence,
+    /// Its relay passed current.
+    pub relay_closed: bool,
+}
 
 pub(super) fn open(
     draft: &mut Draft<'_>,

@@ -1,15 +1,44 @@
 //! Orders about supply: people's, and the relay orders that follow from all rules.
 
-use super::command::SupplyOrder;
+use serde::{Deserialize, Serialize};
+
 use super::draft::Draft;
 use super::effect::Effect;
-use super::event::{Fact, Lifted};
+use super::event::Fact;
 use super::policies;
 use super::refusal::Refusal;
-use crate::bend::{self, Bend};
+use crate::bend;
+use crate::bend::Bend;
 use crate::id::{MeterNumber, OperatorId, Reason};
 use crate::reading::{Force, MeterReading};
 use crate::relay::{Decided, Order, StandingOrder};
+
+/// An operator's order about supply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SupplyOrder {
+    /// On, whatever the credit.
+    KeepPower,
+    /// Off, whatever the credit.
+    ForcedOff,
+    /// Back to the prepaid rules: lifts the two others.
+    Prepaid,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lifted {
+    /// Its time was over.
+    Lapsed,
+    /// Somebody ended it.
+    By {
+        /// Who.
+        by: OperatorId,
+        /// Why.
+        why: Reason,
+    },
+}
 
 /// The longest wait between two writes of one relay order, in seconds.
 pub(super) const RELAY_RETRY_MAX_S: i64 = 3600;

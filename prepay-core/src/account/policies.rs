@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::event::Fact;
 use super::orders;
-use super::refunds::Ordered;
+use super::refund_requests::Ordered;
 use super::refusal::Refusal;
 use super::state::Account;
 use super::terms::{Purse, Restore};

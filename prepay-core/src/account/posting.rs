@@ -2,10 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::command::FinalSettlement;
-use super::event::{DifferenceKind, Event, Fact, MeterOpening, Payment, Settled};
-use super::receipts::Payback;
+use super::event::{Event, Fact};
+use super::life::FinalSettlement;
+use super::opening::MeterOpening;
+use super::receipts::{Payback, Payment};
 use super::replacing::Carry;
+use super::settled::{DifferenceKind, Settled};
 use super::terms::Purse;
 use crate::debt::DebtKind;
 use crate::id::{AccountId, MeterNumber};

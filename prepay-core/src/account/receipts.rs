@@ -9,6 +9,27 @@ use crate::id::{ChannelId, SaleId};
 use crate::ledger::TransferId;
 use crate::money::{Money, MoneyError};
 
+/// How a customer pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payment {
+    /// Now, through a channel.
+    Channel(ChannelId),
+    /// With money that the station holds for the customer already (after a voided sale).
+    Purse,
+}
+
+/// Where refunded credit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundTo {
+    /// Back through the channels by which it was paid, the newest receipt first. Of
+    /// [`RefundTake::Everything`], what no receipt explains stays in the customer's purse.
+    OriginalChannel,
+    /// Into the customer's purse at the station.
+    Purse,
+}
+
 /// One payment through a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

@@ -1,12 +1,29 @@
 //! Facts about refunds and reversals, into state. Everything that can fail is computed before anything is assigned.
 
+use serde::{Deserialize, Serialize};
+
 use super::apply::find;
+use super::apply_error::ApplyError;
 use super::event::Fact;
+use super::meter_state::Marks;
 use super::receipts;
-use super::refusal::ApplyError;
-use super::state::{Account, Marks};
+use super::state::Account;
 use crate::refund::{OpenRefund, RefundKind, RefundNext, RefundPhase};
 use crate::sale::SendOutcome;
+
+/// Why a refund was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundVoidCause {
+    /// Asked for before anything left.
+    NeverSent,
+    /// Behind the fence the meter was still as before.
+    Fenced,
+    /// When the supply was off, the meter held less than was to be taken.
+    NotEnough,
+    /// An operator decided while the meter was quarantined.
+    Operator,
+}
 
 pub(super) fn take(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), ApplyError> {
     let impossible = |fact| ApplyError::Impossible { seq, fact };

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::apply_error::ApplyError;
 use super::terms::TermsError;
 use crate::debt::{DebtError, DebtKind};
 use crate::id::{DebtId, MeterNumber, OperatorId, RefundId, SaleId};
@@ -497,37 +498,4 @@ impl From<SeriesError> for Refusal {
             SeriesError::Pricer(refusal) => Self::Pricer(refusal),
         }
     }
-}
-
-/// An event that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ApplyError {
-    /// Of another account.
-    #[error("an event of account {found} came to account {expected}")]
-    Account {
-        /// This account.
-        expected: u64,
-        /// The event's.
-        found: u64,
-    },
-    /// Missing, doubled or out of order.
-    #[error("event {found} came where event {expected} belongs")]
-    Sequence {
-        /// The next one.
-        expected: u64,
-        /// The event's.
-        found: u64,
-    },
-    /// It speaks of something that is not there.
-    #[error("event {seq} ({fact}) speaks of something that this account does not have")]
-    Impossible {
-        /// The event.
-        seq: u64,
-        /// What it is.
-        fact: &'static str,
-    },
-    /// An amount out of range.
-    #[error(transparent)]
-    Money(#[from] MoneyError),
 }

@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::apply::{find, opened_meter};
+use super::apply::find;
+use super::apply_error::ApplyError;
 use super::event::Fact;
-use super::refusal::ApplyError;
+use super::meter_state::{Marks, MeterState, opened_meter};
 use super::replacing::{Carry, OnBench, kind};
-use super::state::{Account, Marks, MeterState};
+use super::state::Account;
 use crate::money::Money;
 use crate::refund::{OpenRefund, RefundPhase};
 use crate::series::Series;

@@ -9,15 +9,18 @@ use alloc::boxed::Box;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{MeterTakeOver, OldMeter};
 use super::draft::Draft;
-use super::event::{DifferenceKind, Fact, RefundVoidCause};
+use super::event::Fact;
+use super::meter_state::MeterState;
+use super::opening::MeterTakeOver;
 use super::posting::first_transfer;
-use super::refunds::{self, Ordered, check_no_write_open};
+use super::quarantine::SaleResolution;
+use super::refund_facts::RefundVoidCause;
+use super::refund_requests::{Ordered, check_no_write_open};
 use super::refusal::Refusal;
-use super::state::MeterState;
+use super::settled::DifferenceKind;
 use super::terms::Purse;
-use super::{observe, opening, orders, sales, settle};
+use super::{observe, opening, orders, quarantine, refund_requests, refunds, settle};
 use crate::id::{MeterNumber, RefundId};
 use crate::ledger::TransferId;
 use crate::money::Money;
@@ -25,6 +28,21 @@ use crate::reading::MeterReading;
 use crate::refund::{RefundKind, RefundTake};
 use crate::sale::{Evidence, Proof};
 use crate::settlement::{PriceRequest, Pricer, PricerState, Usage, usage_between};
+
+/// How an old meter was read last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OldMeter {
+    /// It was read when it was taken off.
+    Read(MeterReading),
+    /// It can't be read: lightning, water. What it has used since its last booking is estimated.
+    Unreadable {
+        /// The estimate; its times are ignored.
+        usage: Usage,
+        /// What became of a sale that had begun, in the operator's judgement.
+        sale: Option<SaleResolution>,
+    },
+}
 
 /// What an unreadable meter is estimated to have used since its last booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +95,7 @@ pub(super) fn request(
     by: Ordered<'_>,
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
-    refunds::check_new(draft, refund)?;
+    refund_requests::check_new(draft, refund)?;
     let purse = draft.terms()?.purse;
     let numbers = draft.account().meters().iter().map(MeterState::number);
     opening::check_meters(numbers.chain([new.terms.meter]))?;
@@ -91,8 +109,8 @@ pub(super) fn request(
             None
         }
         OldMeter::Unreadable { usage, sale } => {
-            refunds::check_no_refund(draft.meter(old)?)?;
-            sales::resolve_dead(draft, old, *sale)?;
+            refund_requests::check_no_refund(draft.meter(old)?)?;
+            quarantine::resolve_dead(draft, old, *sale)?;
             Some(estimate(draft, old, *usage, pricer)?)
         }
     };

@@ -5,133 +5,23 @@ use alloc::vec::Vec;
 use super::command::ReadBack;
 use super::draft::Draft;
 use super::effect::Effect;
-use super::event::{DifferenceKind, Fact, Payment, QuarantineReason, SaleResolution, Settled};
+use super::event::Fact;
+use super::meter_state::MeterState;
 use super::posting::first_transfer;
+use super::quarantine::QuarantineReason;
 use super::refusal::Refusal;
-use super::state::{Account, MeterState};
-use super::terms::Purse;
-use super::{debts, observe, refunds, settle};
-use crate::bend::{self, Bend};
-use crate::id::{ChannelId, MeterNumber, OperatorId, Reason, SaleId};
+use super::state::Account;
+use super::{observe, refunds, settle};
+use crate::bend;
+use crate::bend::Bend;
+use crate::id::{MeterNumber, OperatorId, Reason, SaleId};
 use crate::money::Money;
 use crate::reading::MeterReading;
 use crate::sale::{
     Begun, Evidence, Next, OpenSale, Phase, Proof, SendOutcome, Verdict, VoidCause, VoidRequest, verdict,
 };
-use crate::series::Source;
 use crate::settlement::{Pricer, usage_between};
 use crate::time::Now;
-
-/// The most that a purchase frame may carry: the meter adds it to a balance that is a signed number of 32 bits.
-pub(super) const MAX_FRAME_AMOUNT: Money = Money::from_minor(i32::MAX as i64);
-
-pub(super) fn request(
-    draft: &mut Draft<'_>,
-    sale: SaleId,
-    meter: Option<MeterNumber>,
-    amount: Money,
-    payment: Payment,
-    operator: OperatorId,
-) -> Result<(), Refusal> {
-    check_new(draft, sale, amount)?;
-    let terms = *draft.terms()?;
-    if let Some(max) = terms.max_sale.filter(|max| amount > *max) {
-        return Err(Refusal::AmountAboveSale { amount, max });
-    }
-    match (terms.purse, meter) {
-        (Purse::InMeter, Some(meter)) => into_meter(draft, sale, meter, amount, payment, operator),
-        (Purse::AtStation, None) => {
-            let parts = debts::divide(draft, amount)?;
-            let credit = amount.minus(Money::sum(parts.iter().map(|part| part.amount))?)?;
-            check_stored(draft.account().purse, credit, terms.max_stored)?;
-            let channel = paid_by_channel(payment)?;
-            draft.push(Fact::StationSaleMade { sale, amount, channel, operator })?;
-            if !parts.is_empty() {
-                draft.push(Fact::DebtRecovered { sale: Some(sale), parts })?;
-            }
-            observe::assess_purse(draft)
-        }
-        (Purse::InMeter, None) => Err(Refusal::SaleMeter { given: "no meter", purse: "in the meter" }),
-        (Purse::AtStation, Some(_)) => Err(Refusal::SaleMeter { given: "a meter", purse: "at the station" }),
-    }
-}
-
-pub(super) fn check_new(draft: &Draft<'_>, sale: SaleId, amount: Money) -> Result<(), Refusal> {
-    if let Some(latest) = draft.account().latest_sale.filter(|latest| sale <= *latest) {
-        return Err(Refusal::SaleNotNew { sale, latest });
-    }
-    if amount.is_positive() { Ok(()) } else { Err(Refusal::AmountNotPositive { amount }) }
-}
-
-/// A purchase into a meter: debts first, by the account's policy. What they leave goes into the meter; a purchase that they
-/// consume whole sends no frame.
-fn into_meter(
-    draft: &mut Draft<'_>,
-    sale: SaleId,
-    meter: MeterNumber,
-    amount: Money,
-    payment: Payment,
-    operator: OperatorId,
-) -> Result<(), Refusal> {
-    // What a cleared or replaced meter was overdrawn by is owed at the station, and is paid first of all.
-    let account = draft.account();
-    let deficit = account.purse.minus(account.held)?.negated()?.max(Money::ZERO).min(amount);
-    let parts = debts::divide(draft, amount.minus(deficit)?)?;
-    let (Payment::Channel(channel), false) = (payment, parts.is_empty() && deficit.is_zero()) else {
-        check_meter_can_take(draft, meter, amount, Some(payment))?;
-        draft.push(Fact::SaleRequested { sale, meter, amount, payment, operator })?;
-        draft.effect(Effect::StartSale { sale, meter });
-        return Ok(());
-    };
-    let credit = amount.minus(deficit)?.minus(Money::sum(parts.iter().map(|part| part.amount))?)?;
-    check_meter_can_take(draft, meter, credit, None)?;
-    draft.push(Fact::PaymentReceived { sale, amount, channel, operator })?;
-    if !parts.is_empty() {
-        draft.push(Fact::DebtRecovered { sale: Some(sale), parts })?;
-    }
-    if credit.is_positive() {
-        let (amount, payment) = (credit, Payment::Purse);
-        draft.push(Fact::SaleRequested { sale, meter, amount, payment, operator })?;
-        draft.effect(Effect::StartSale { sale, meter });
-    }
-    Ok(())
-}
-
-fn paid_by_channel(payment: Payment) -> Result<ChannelId, Refusal> {
-    match payment {
-        Payment::Channel(channel) => Ok(channel),
-        Payment::Purse => Err(Refusal::SaleMeter { given: "payment from the purse", purse: "at the station" }),
-    }
-}
-
-pub(super) fn check_meter_can_take(
-    draft: &Draft<'_>,
-    meter: MeterNumber,
-    amount: Money,
-    payment: Option<Payment>,
-) -> Result<(), Refusal> {
-    let terms = draft.terms()?;
-    let state = draft.meter(meter)?;
-    refunds::check_no_write_open(state)?;
-    if amount > MAX_FRAME_AMOUNT {
-        return Err(Refusal::AmountAboveFrame { amount, max: MAX_FRAME_AMOUNT });
-    }
-    check_stored(state.purse(), amount, terms.max_stored)?;
-    let account = draft.account();
-    let available = account.purse.minus(account.held)?;
-    if payment == Some(Payment::Purse) && amount > available {
-        return Err(Refusal::NotEnough { amount, available });
-    }
-    Ok(())
-}
-
-fn check_stored(stored: Money, amount: Money, max: Option<Money>) -> Result<(), Refusal> {
-    let stored = stored.plus(amount)?;
-    match max {
-        Some(max) if stored > max => Err(Refusal::AmountAboveStored { stored, max }),
-        _ => Ok(()),
-    }
-}
 
 pub(super) fn begin(
     draft: &mut Draft<'_>,
@@ -339,7 +229,7 @@ fn send_frame(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn void(draft: &mut Draft<'_>, meter: MeterNumber, cause: VoidCause) -> Result<(), Refusal> {
+pub(super) fn void(draft: &mut Draft<'_>, meter: MeterNumber, cause: VoidCause) -> Result<(), Refusal> {
     let Some(open) = draft.meter(meter)?.sale() else { return Ok(()) };
     let (sale, amount, hold) = (open.id, open.amount, open.begun.map(|begun| begun.hold));
     draft.push(Fact::SaleVoided { sale, meter, amount, hold, cause })?;
@@ -385,117 +275,8 @@ pub(super) fn request_void(draft: &mut Draft<'_>, sale: SaleId, by: OperatorId, 
     if nothing_left { void(draft, meter, VoidCause::NeverSent) } else { probe_due(draft, sale) }
 }
 
-pub(super) fn release_quarantine(
-    draft: &mut Draft<'_>,
-    meter: MeterNumber,
-    by: OperatorId,
-    why: &Reason,
-    reading: &MeterReading,
-    resolution: Option<SaleResolution>,
-    pricer: &dyn Pricer,
-) -> Result<(), Refusal> {
-    let state = draft.meter(meter)?;
-    if state.quarantine().is_none() {
-        return Err(Refusal::NotQuarantined { meter });
-    }
-    if reading.meter != meter {
-        return Err(Refusal::OtherMeter { meter, shown: reading.meter });
-    }
-    observe::check_time(draft, meter, reading)?;
-    if !refunds::resolve(draft, meter, resolution)? {
-        resolve_sale(draft, meter, resolution)?;
-    }
-    let state = draft.meter(meter)?;
-    let foreign_writes = reading.purchase_count.wrapping_sub(state.count());
-    book_quarantined(draft, meter, reading, pricer)?;
-    let to_suspense = match draft.terms()?.purse {
-        Purse::InMeter => reading.balance.minus(draft.meter(meter)?.purse())?,
-        Purse::AtStation => Money::ZERO,
-    };
-    let (accepted, why) = (Evidence::from(reading), why.clone());
-    draft.push(Fact::QuarantineReleased { meter, by, why, accepted, foreign_writes, to_suspense })?;
-    let (account, state, now) = (draft.account(), draft.meter(meter)?, draft.now);
-    let effects = [next_step(account, state, now), refunds::next_step(account, state, now)];
-    effects.into_iter().flatten().for_each(|effect| draft.effect(effect));
-    observe::assess(draft, meter, reading, pricer)
-}
-
-/// An operator says what became of a sale on a meter that will never be read again at its place.
-pub(super) fn resolve_dead(
-    draft: &mut Draft<'_>,
-    meter: MeterNumber,
-    resolution: Option<SaleResolution>,
-) -> Result<(), Refusal> {
-    let open = draft.meter(meter)?.sale();
-    match (open.map(|open| (open.id, open.amount, open.begun)), resolution) {
-        (None, None) => Ok(()),
-        (None, Some(_)) => Err(Refusal::Resolution { meter, problem: "no sale is open that could be resolved" }),
-        (Some(_), None) => Err(Refusal::Resolution { meter, problem: "say what became of the open sale" }),
-        (Some((sale, amount, Some(begun))), Some(SaleResolution::Applied)) => {
-            let Begun { new_count: count, hold, .. } = begun;
-            draft.push(Fact::SaleApplied { sale, meter, amount, hold, count, proof: Proof::Operator })?;
-            Ok(())
-        }
-        (Some(_), Some(_)) => void(draft, meter, VoidCause::Operator),
-    }
-}
-
-fn resolve_sale(draft: &mut Draft<'_>, meter: MeterNumber, resolution: Option<SaleResolution>) -> Result<(), Refusal> {
-    let open = draft.meter(meter)?.sale().filter(|open| open.phase == Phase::Quarantined);
-    let begun = open.and_then(|open| open.begun.map(|begun| (open.id, open.amount, begun)));
-    match (begun, resolution) {
-        (None, None) => Ok(()),
-        (None, Some(_)) => Err(Refusal::Resolution { meter, problem: "no sale is open that could be resolved" }),
-        (Some(_), None) => Err(Refusal::Resolution { meter, problem: "say what became of the open sale" }),
-        (Some((sale, amount, begun)), Some(SaleResolution::Applied)) => {
-            let Begun { new_count: count, hold, .. } = begun;
-            draft.push(Fact::SaleApplied { sale, meter, amount, hold, count, proof: Proof::Operator })?;
-            Ok(())
-        }
-        (Some(_), Some(SaleResolution::NotApplied)) => void(draft, meter, VoidCause::Operator),
-    }
-}
-
-/// Charges the energy used while the meter was not trusted, if its registers still tell; the balance says nothing about
-/// it, so what it is off goes to suspense.
-fn book_quarantined(
-    draft: &mut Draft<'_>,
-    meter: MeterNumber,
-    reading: &MeterReading,
-    pricer: &dyn Pricer,
-) -> Result<(), Refusal> {
-    let terms = *draft.terms()?;
-    let state = draft.meter(meter)?;
-    let last = state.series().last_measured();
-    let before = (&last.energy, last.taken_utc_s);
-    let Ok(usage) = usage_between(before, (&reading.energy, reading.taken.utc_s), &state.terms().registers) else {
-        return Ok(());
-    };
-    let usage = usage.times(state.terms().ratio);
-    let Ok(priced) = settle::priced(draft, meter, reading, usage, pricer) else { return Ok(()) };
-    let charge = Money::quantise(priced.cumulative, terms.currency)?.amount.minus(state.charged)?;
-    let tax = Money::quantise(priced.cumulative_tax, terms.currency)?.amount.minus(state.taxed)?;
-    if usage.is_zero() && charge.is_zero() && tax.is_zero() {
-        return Ok(());
-    }
-    draft.push(Fact::Settled(Settled {
-        meter,
-        in_meter: terms.purse == Purse::InMeter,
-        shown: Evidence::from(reading),
-        usage,
-        charge,
-        tax,
-        booked: charge,
-        difference: DifferenceKind::Rounding,
-        tariff_version: priced.tariff_version,
-        pricer: priced.state,
-        source: Source::Measured,
-    }))?;
-    Ok(())
-}
-
 /// What there is to do for the open sale of a meter, whatever was under way. Never a frame.
-fn next_step(account: &Account, state: &MeterState, now: Now) -> Option<Effect> {
+pub(super) fn next_step(account: &Account, state: &MeterState, now: Now) -> Option<Effect> {
     let open = state.sale()?;
     let (sale, meter) = (open.id, state.number());
     let life_ms = account.terms()?.sale.frame_life_ms;

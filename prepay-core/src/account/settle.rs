@@ -2,11 +2,13 @@
 
 use alloc::boxed::Box;
 
-use super::apply::point;
 use super::draft::Draft;
-use super::event::{DifferenceKind, Fact, QuarantineReason, Settled};
+use super::event::Fact;
+use super::meter_state::point;
 use super::observe;
+use super::quarantine::QuarantineReason;
 use super::refusal::Refusal;
+use super::settled::{DifferenceKind, Settled};
 use super::terms::Purse;
 use crate::id::MeterNumber;
 use crate::money::Money;

@@ -2,11 +2,13 @@
 //! whether every round and every command came through.
 
 mod plan;
+mod stack;
 mod station;
 mod world;
 
 use clap::Parser;
 use meter_protocol::seal::{KeyBundle, PeerId, PeerKeys};
+use stack::Stack;
 use station::Station;
 use std::{
     error::Error,
@@ -42,6 +44,9 @@ struct Options {
     /// Give up after so many seconds.
     #[arg(long, default_value_t = 300)]
     patience_s: u64,
+    /// The image's stack may take so many bytes.
+    #[arg(long)]
+    stack_max: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -67,7 +72,7 @@ impl Drop for Qemu {
     }
 }
 
-fn qemu(options: &Options, meters: SocketAddr, station: SocketAddr, key: &str) -> std::io::Result<Qemu> {
+fn qemu(options: &Options, meters: SocketAddr, station: SocketAddr, key: &str) -> std::io::Result<(Qemu, Stack)> {
     let socket = |name: &str, address: SocketAddr| {
         format!("socket,id={name},host={},port={},reconnect=1,nodelay=on", address.ip(), address.port())
     };
@@ -77,7 +82,8 @@ fn qemu(options: &Options, meters: SocketAddr, station: SocketAddr, key: &str) -
     command.args(["-chardev", &socket("meters", meters), "-chardev", &socket("station", station)]);
     command.args(["-serial", "null", "-serial", "chardev:meters", "-serial", "chardev:station"]);
     command.args(["-semihosting-config", &arguments, "-kernel"]).arg(&options.image);
-    command.stdin(Stdio::null()).spawn().map(Qemu)
+    let stack = Stack::paint(&mut command)?;
+    Ok((Qemu(command.stdin(Stdio::null()).spawn()?), stack))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -88,7 +94,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     keys.insert(1, KeyBundle::tdes(&key)?)?;
     let (meters, station) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    let _qemu = qemu(options, meters.local_addr()?, station.local_addr()?, &hex)?;
+    let (_qemu, stack) = qemu(options, meters.local_addr()?, station.local_addr()?, &hex)?;
     let served = world.clone();
     thread::spawn(move || {
         for socket in meters.incoming().flatten() {
@@ -99,7 +105,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let patience = Duration::from_secs(options.patience_s);
     if options.clear {
-        return rounds_in_clear(&station, options.rounds);
+        rounds_in_clear(&station, options.rounds)?;
+        return judge_stack(&stack, options.stack_max);
     }
     station.set_nonblocking(true)?;
     let mut side = Station::new(keys, world.clone(), options.seed, options.commands, options.faults);
@@ -128,7 +135,17 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
     }
-    report(&side, &world, options, begun.elapsed())
+    report(&side, &world, options, begun.elapsed())?;
+    judge_stack(&stack, options.stack_max)
+}
+
+fn judge_stack(stack: &Stack, most: Option<usize>) -> Result<(), Box<dyn Error>> {
+    let deepest = stack.deepest()?;
+    println!("stack: {deepest} bytes at its deepest");
+    match most {
+        Some(most) if deepest > most => Err(format!("the stack may take {most} bytes").into()),
+        _ => Ok(()),
+    }
 }
 
 /// The poll image: a line of text for each round.

@@ -1,6 +1,10 @@
 //! Devices by their addresses (Arm's application note 386, Cortex-M System Design Kit).
 
-use core::{cell::Cell, convert::Infallible, ptr};
+use core::{
+    convert::Infallible,
+    ptr,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
 use embedded_hal::{delay::DelayNs, digital::OutputPin};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use meter_protocol::client::Clock;
@@ -126,14 +130,15 @@ impl OutputPin for Direction {
     }
 }
 
-/// A 32-bit timer that counts down, read often enough (every 171 s) to be a clock that does not wrap.
-#[derive(Debug)]
-pub struct Timer {
-    last: Cell<u32>,
-    /// Ticks that are not yet a microsecond.
-    ticks: Cell<u32>,
-    us: Cell<u64>,
-}
+/// A 32-bit timer that counts down, read often enough (every 171 s) to be a clock that does not wrap. There is one: whoever
+/// has a copy reads the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Timer(());
+
+/// Ticks that have been counted, whole microseconds of them.
+static COUNTED: AtomicU32 = AtomicU32::new(0);
+/// Microseconds since the start, in two halves. Nothing interrupts the reader.
+static US: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 impl Timer {
     /// Begins to count.
@@ -141,30 +146,32 @@ impl Timer {
         write(TIMER_0, 0x08, u32::MAX);
         write(TIMER_0, 0x04, u32::MAX);
         write(TIMER_0, 0x00, 1);
-        Self { last: Cell::new(u32::MAX), ticks: Cell::new(0), us: Cell::new(0) }
+        Self(())
     }
 
     /// Microseconds since the start.
     #[inline(never)]
-    pub fn now_us(&self) -> u64 {
-        let value = read(TIMER_0, 0x04);
-        let passed = self.last.replace(value).wrapping_sub(value);
-        // The processor divides 32 bits by itself. The remainder is below 25, so the sum wraps only where it may be late.
-        let ticks = self.ticks.get().saturating_add(passed);
-        self.ticks.set(ticks % TICKS_PER_US);
-        let us = self.us.get().wrapping_add(u64::from(ticks / TICKS_PER_US));
-        self.us.set(us);
+    pub fn now_us(self) -> u64 {
+        let counted = COUNTED.load(Relaxed);
+        let ticks = (!read(TIMER_0, 0x04)).wrapping_sub(counted);
+        // The processor divides 32 bits by itself.
+        let passed_us = ticks / TICKS_PER_US;
+        COUNTED.store(counted.wrapping_add(passed_us * TICKS_PER_US), Relaxed);
+        let [low, high] = &US;
+        let us = (u64::from(high.load(Relaxed)) << 32 | u64::from(low.load(Relaxed))).wrapping_add(passed_us.into());
+        low.store(us as u32, Relaxed);
+        high.store((us >> 32) as u32, Relaxed);
         us
     }
 }
 
-impl Clock for &Timer {
+impl Clock for Timer {
     fn now_us(&self) -> u64 {
-        Timer::now_us(self)
+        Timer::now_us(*self)
     }
 }
 
-impl DelayNs for &Timer {
+impl DelayNs for Timer {
     fn delay_ns(&mut self, ns: u32) {
         let until_us = self.now_us() + u64::from(ns.div_ceil(1000));
         while self.now_us() < until_us {}

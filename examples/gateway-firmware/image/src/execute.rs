@@ -3,13 +3,13 @@
 use crate::board::{Direction, Timer, Uart};
 use meter_protocol::{
     acrel::{MeterNumber, Purchase},
-    client::{Clock, MeterError, ReplyBuffer, TransactError, embedded::Client},
+    client::{MeterError, ReplyBuffer, TransactError, embedded::Client},
     seal::message::{Command, Order, Outcome, RefusalReason},
     wire::Request,
 };
 
 /// The master of the meters' line.
-pub type Line<'t> = Client<Uart, Direction, &'t Timer, &'t Timer>;
+pub type Line = Client<Uart, Direction, Timer, Timer>;
 
 /// 021FH to 0221H: the remaining amount and the purchase count.
 const PURSE: u16 = 0x021F;
@@ -54,7 +54,7 @@ impl Done {
 }
 
 /// Does a command. Its id is known by now.
-pub fn execute(line: &mut Line<'_>, command: &Command, now_utc_s: i64) -> Done {
+pub fn execute(line: &mut Line, command: &Command, now_utc_s: i64) -> Done {
     let unit = command.meter.unit;
     if command.not_after_utc_s < now_utc_s {
         return Done::without_registers(Outcome::Refused(RefusalReason::Expired));
@@ -78,7 +78,7 @@ pub fn execute(line: &mut Line<'_>, command: &Command, now_utc_s: i64) -> Done {
     }
 }
 
-fn sell(line: &mut Line<'_>, unit: u8, amount_minor: u32, count_before: u16) -> Done {
+fn sell(line: &mut Line, unit: u8, amount_minor: u32, count_before: u16) -> Done {
     let before = read(line, unit, PURSE, PURSE_REGISTERS);
     let count =
         before.as_ref().and_then(|shown| shown.data().last_chunk::<2>()).map(|bytes| u16::from_be_bytes(*bytes));
@@ -94,7 +94,7 @@ fn sell(line: &mut Line<'_>, unit: u8, amount_minor: u32, count_before: u16) -> 
     Done { outcome, before, after: read(line, unit, PURSE, PURSE_REGISTERS) }
 }
 
-fn write(line: &mut Line<'_>, unit: u8, request: &Request<'_>) -> Outcome {
+fn write(line: &mut Line, unit: u8, request: &Request<'_>) -> Outcome {
     match line.write(unit, request) {
         Ok(()) => Outcome::Answered,
         Err(TransactError::Exception(exception)) => Outcome::Exception { code: exception.code.get() },
@@ -104,7 +104,7 @@ fn write(line: &mut Line<'_>, unit: u8, request: &Request<'_>) -> Outcome {
 }
 
 /// Reads, once more if noise was in the way.
-fn read(line: &mut Line<'_>, unit: u8, address: u16, count: u16) -> Option<Shown> {
+fn read(line: &mut Line, unit: u8, address: u16, count: u16) -> Option<Shown> {
     let request = Request::read_holding(address, count).ok().filter(|_| usize::from(count) <= READ_MAX)?;
     let mut buffer = ReplyBuffer::new();
     let mut shown = Shown { address, len: 0, data: [0; 2 * READ_MAX] };
@@ -120,9 +120,4 @@ fn read(line: &mut Line<'_>, unit: u8, address: u16, count: u16) -> Option<Shown
         }
     }
     None
-}
-
-/// The clock's time.
-pub fn now_us(timer: &Timer) -> u64 {
-    Clock::now_us(&timer)
 }

@@ -11,12 +11,13 @@ pub mod memory;
 #[cfg(feature = "seal")]
 pub mod outbox;
 pub mod provision;
+pub mod station;
 pub mod text;
 #[cfg(feature = "seal")]
 pub mod uplink;
 
 /// A panic would end here, in a function that nobody defined: an image that links has no path to it.
-#[cfg(not(feature = "rules"))]
+#[cfg(not(feature = "may-panic"))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     unsafe extern "C" {
@@ -24,4 +25,13 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
         safe fn this_image_can_panic() -> !;
     }
     this_image_can_panic()
+}
+
+/// Where panics are not excluded the image stops.
+#[cfg(feature = "may-panic")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
 }

@@ -40,3 +40,12 @@ fn decimal<P: Write>(port: &mut P, mut number: u64) {
     }
     put(port, digits.get(from..).unwrap_or_default());
 }
+
+/// A number that the build was given, or the usual one. What is no number does not compile.
+pub const fn number_or(given: Option<&str>, usual: usize) -> usize {
+    let Some(given) = given else { return usual };
+    match usize::from_str_radix(given, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("not a number"),
+    }
+}

@@ -1,5 +1,6 @@
 //! The JSON calls and the page's addresses. A handler parses, calls one function, and shows what came of it.
 
+pub mod history;
 pub mod order;
 pub mod problem;
 pub mod views;
@@ -35,6 +36,7 @@ pub fn router(station: Arc<Station>) -> Router {
         .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
         .route("/api/live", get(live))
         .route("/api/meters", get(meters))
+        .route("/api/meters/{number}/history", get(history::show))
         .route("/api/accounts/{id}", get(account))
         .route("/api/sales", post(sell))
         .route("/api/sales/{id}", get(sale))

@@ -5,7 +5,7 @@ use super::{
     raw::{Raw, read_bounded},
     row::{Complaint, Place, Reader, Row},
 };
-use crate::pricing::Pricing;
+use crate::{pricing::Pricing, store::keep::Keep};
 use rust_decimal::Decimal;
 use serde::Deserializer;
 use std::{collections::BTreeMap, path::Path};
@@ -29,6 +29,8 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const MAX_SALE_MAJOR: i64 = 50_000;
 /// The most that one shop may store where the site says nothing, in whole units of the currency.
 pub const MAX_STORED_MAJOR: i64 = 500_000;
+/// The longest that readings are kept by a number, in hours or months.
+pub const KEEP_MAX: u16 = 9_999;
 /// The most decimal places of a currency.
 pub const CURRENCY_PLACES_MAX: u8 = 4;
 
@@ -198,6 +200,9 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         "rate_codes_from_one",
         "max_sale",
         "max_stored",
+        "keep_status_hours",
+        "keep_curve_months",
+        "keep_days_months",
     ];
     let mut reader = Reader::new(row, &known, complaints);
     let name = reader.text("name", NAME_CHARS_MAX);
@@ -242,6 +247,7 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         None => Some(None),
         Some(_) => reader.parse("rate_codes_from_one", "true or false").map(Some),
     };
+    let keep = keep(&mut reader);
     let places = currency_places.unwrap_or(2);
     let mut limit = |field: &str, default_major: i64| match reader.optional(field) {
         None => Some(default_major.saturating_mul(10_i64.pow(u32::from(places)))),
@@ -259,6 +265,30 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         price_places: price_places?,
         equal_count: equal_count?,
         rate_codes_from_one: rate_codes_from_one?,
+        keep: keep?,
+    })
+}
+
+/// How long readings are kept: at least as long as a bill of the last month needs them.
+fn keep(reader: &mut Reader<'_>) -> Option<Keep> {
+    let usual = Keep::default();
+    let mut number = |field: &str, usual: u16, least: u16| match reader.optional(field) {
+        None => Some(usual),
+        Some(_) => reader.parse::<u16>(field, "a whole number").filter(|value| {
+            let fits = (least..=KEEP_MAX).contains(value);
+            if !fits {
+                reader.complain(field, format!("`{field}` is {value}; expected {least} to {KEEP_MAX}"));
+            }
+            fits
+        }),
+    };
+    let status_hours = number("keep_status_hours", usual.status_hours, 1);
+    let curve_months = number("keep_curve_months", usual.curve_months, 2);
+    let days_months = number("keep_days_months", 0, 2);
+    Some(Keep {
+        status_hours: status_hours?,
+        curve_months: curve_months?,
+        days_months: Some(days_months?).filter(|months| *months > 0),
     })
 }
 

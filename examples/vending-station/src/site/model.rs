@@ -1,5 +1,6 @@
 //! What a site consists of: the buildings, lines, meters, tenants and tariffs that the station looks after.
 
+use crate::store::keep::Keep;
 use serde::{Deserialize, Serialize};
 
 /// A whole site, checked: every code that is named exists, every number is unique.
@@ -45,6 +46,9 @@ pub struct Settings {
     pub max_stored_minor: i64,
     /// Whether a day table's rate codes count 1 to 4, settled on the bench; none: day tables are never written.
     pub rate_codes_from_one: Option<bool>,
+    /// How long readings are kept.
+    #[serde(default)]
+    pub keep: Keep,
 }
 
 /// What a meter does with a purchase frame whose count it has already seen.

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// Every table and its key, those first that others refer to.
-pub(super) const TABLES: [(&str, &str); 18] = [
+pub(super) const TABLES: [(&str, &str); 22] = [
     ("site", "id"),
     ("building", "code"),
     ("collector", "code"),
@@ -26,7 +26,11 @@ pub(super) const TABLES: [(&str, &str); 18] = [
     ("idempotency", "key"),
     ("latest", "meter"),
     ("silent", "meter"),
+    ("status", "day, meter, utc_s"),
     ("curve", "day, meter, utc_s"),
+    ("day_end", "meter, span"),
+    ("month_end", "meter, span"),
+    ("tidied", "id"),
 ];
 /// A table without a key of its own.
 pub(super) const FINDING: (&str, &str) = ("finding", "event");

@@ -7,6 +7,8 @@ pub mod backup;
 pub mod books;
 pub mod check;
 mod copy;
+pub mod history;
+pub mod keep;
 mod lease;
 mod open;
 mod place;

@@ -16,9 +16,9 @@
 //! Reconnecting is the caller's: an error of the stream breaks the client for good ([`Client::is_broken`]), and a new
 //! one is made with the new stream. What an error means for the transaction is in [`TransactError`].
 
+mod calls;
 #[cfg(feature = "dial-in")]
 pub mod dial_in;
-mod meter;
 
 /// A transaction over a stream without a reply.
 pub type TransactError = super::TransactError<io::Error>;
@@ -26,9 +26,9 @@ pub type TransactError = super::TransactError<io::Error>;
 pub type MeterError = super::MeterError<io::Error>;
 pub use super::ReplyBuffer;
 
-use super::fetch;
+use super::{fetch, submitted};
 use crate::acrel::LinkId;
-use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session, SubmitError};
+use crate::session::{Counters, Framing, LineConfig, NotTransmitted, Session};
 use crate::wire::{MAX_ADU_LEN, Reply, Request};
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use ::tokio::time::{Duration, Instant, timeout_at};
@@ -109,8 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         request: &Request<'_>,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactError> {
-        let response_timeout_us = self.session.line().response_timeout_us;
-        self.transact_within(unit, request, response_timeout_us, buffer).await
+        self.transact_within(unit, request, self.response_timeout_us(), buffer).await
     }
 
     /// As [`Client::transact`] with a response time-out for this request only.
@@ -124,17 +123,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         response_timeout_us: u32,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactError> {
+        self.make_ready()?;
+        submitted(self.session.submit_within(self.now_us(), unit, request, response_timeout_us))?;
+        self.finish(buffer).await
+    }
+
+    /// As [`Client::transact`], enciphered by the vendor's cipher: a sale or a parameter frame. The reply is clear.
+    ///
+    /// # Errors
+    /// As [`Client::transact`], and [`crate::wire::EncodeError::NotEnciphered`] for other requests and over Modbus/TCP.
+    #[cfg(feature = "frame-cipher")]
+    pub async fn transact_enciphered<'b>(
+        &mut self,
+        unit: u8,
+        request: &Request<'_>,
+        key: &crate::acrel::FrameKey,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Reply<'b>, TransactError> {
+        self.make_ready()?;
+        submitted(self.session.submit_enciphered(self.now_us(), unit, request, key))?;
+        self.finish(buffer).await
+    }
+
+    const fn response_timeout_us(&self) -> u32 {
+        self.session.line().response_timeout_us
+    }
+
+    /// Clears away a transaction whose future was dropped.
+    fn make_ready(&mut self) -> Result<(), TransactError> {
         self.abandon();
         if self.broken {
             return Err(TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, source: None });
         }
-        match self.session.submit_within(self.now_us(), unit, request, response_timeout_us) {
-            Ok(_) => {}
-            Err(SubmitError::Encode(error)) => return Err(TransactError::Encode(error)),
-            Err(SubmitError::Busy) => {
-                return Err(TransactError::NotTransmitted { reason: NotTransmitted::LineBusy, source: None });
-            }
-        }
+        Ok(())
+    }
+
+    async fn finish<'b>(&mut self, buffer: &'b mut ReplyBuffer) -> Result<Reply<'b>, TransactError> {
         let source = self.run().await.err();
         fetch(&mut self.session, source, buffer)
     }

@@ -6,7 +6,7 @@
 use cortex_m_rt::entry;
 use gateway_firmware::{
     board::{Direction, Timer, Uart},
-    execute::{Done, Line, Shown, execute, now_us},
+    execute::{Done, Line, Shown, execute},
     journal::{Arrived as Entered, Journal, is_money},
     outbox::Outbox,
     provision::{self, Provision},
@@ -41,10 +41,10 @@ fn main() -> ! {
     let timer = Timer::start();
     let Some(provision) = Provision::read() else { halt() };
     let Some(uplink) = Uplink::new(Uart::station(), &provision) else { halt() };
-    let Ok(bus) = Bus::new([MeterSlot::polled(0); METERS], BusConfig::default()) else { halt() };
-    let mut line = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
+    let Ok(bus) = Bus::new([MeterSlot::polled(); METERS], BusConfig::every(0)) else { halt() };
+    let mut line = Client::new(Uart::meters(), Direction::pin(), timer, timer, LINE);
     let mut gateway = Gateway {
-        timer: &timer,
+        timer,
         started_utc_s: provision::utc_s(),
         boot: provision.boot,
         uplink,
@@ -60,8 +60,8 @@ fn main() -> ! {
     }
 }
 
-struct Gateway<'t> {
-    timer: &'t Timer,
+struct Gateway {
+    timer: Timer,
     started_utc_s: i64,
     boot: u32,
     uplink: Uplink,
@@ -72,16 +72,16 @@ struct Gateway<'t> {
     numbers: [Option<MeterNumber>; METERS],
 }
 
-impl Gateway<'_> {
+impl Gateway {
     fn utc_s(&self) -> i64 {
-        self.started_utc_s.saturating_add_unsigned(now_us(self.timer) / 1_000_000)
+        self.started_utc_s.saturating_add_unsigned(self.timer.now_us() / 1_000_000)
     }
 
     /// Everything that has come from the station.
     fn receive(&mut self) {
         let mut payload = [0; MAX_PAYLOAD_LEN];
         loop {
-            let now_us = now_us(self.timer);
+            let now_us = self.timer.now_us();
             match self.uplink.poll(now_us, &mut payload) {
                 Arrived::Nothing => return,
                 Arrived::Session => {
@@ -129,7 +129,7 @@ impl Gateway<'_> {
             return self.refuse(id, command.meter, RefusalReason::UnknownMeter);
         }
         match self.journal.arrive(id, command) {
-            Entered::Again => self.outbox.result_again(id, now_us(self.timer)),
+            Entered::Again => self.outbox.result_again(id, self.timer.now_us()),
             Entered::Full => self.refuse(id, command.meter, RefusalReason::Busy),
             // The journal has less room than the bus.
             Entered::Taken => drop(self.bus.request(slot, class)),
@@ -149,7 +149,7 @@ impl Gateway<'_> {
     }
 
     /// One turn of the line, if there is room for what it gives.
-    fn work(&mut self, line: &mut Line<'_>) {
+    fn work(&mut self, line: &mut Line) {
         if self.outbox.room() < TURN_MESSAGES {
             return;
         }
@@ -161,7 +161,7 @@ impl Gateway<'_> {
                 Job::Money | Job::Control => match journal.take(unit, job == Job::Money) {
                     Some((id, command)) => {
                         let done = execute(line, &command, now_utc_s);
-                        tell(outbox, id, &command, &done, now_utc_s, now_us(timer));
+                        tell(outbox, id, &command, &done, now_utc_s, timer.now_us());
                         answered(&done)
                     }
                     None => JobOutcome::NotTransmitted,
@@ -174,14 +174,14 @@ impl Gateway<'_> {
         });
         if let Ok(Turn::WaitUntil(until_us)) = turn {
             // Not beyond the next look at the station's port.
-            let _ = line.wait_until(until_us.min(now_us(self.timer).saturating_add(1_000)));
+            let _ = line.wait_until(until_us.min(self.timer.now_us().saturating_add(1_000)));
         }
     }
 
     /// What is due, as long as the link is up.
     fn send(&mut self) {
         while self.uplink.is_up() {
-            let Some(payload) = self.outbox.due(now_us(self.timer)) else { return };
+            let Some(payload) = self.outbox.due(self.timer.now_us()) else { return };
             self.uplink.send(payload);
         }
     }
@@ -189,12 +189,12 @@ impl Gateway<'_> {
 
 /// A round's reading of one meter.
 fn poll(
-    line: &mut Line<'_>,
+    line: &mut Line,
     unit: u8,
     number: &mut Option<MeterNumber>,
     outbox: &mut Outbox,
     read_at_utc_s: i64,
-    timer: &Timer,
+    timer: Timer,
 ) -> JobOutcome {
     if number.is_none() {
         match line.read_block::<MeterNumber>(unit) {
@@ -204,13 +204,13 @@ fn poll(
     }
     let Some(number) = *number else { return JobOutcome::NoReply };
     let mut buffer = ReplyBuffer::new();
-    let begun_us = now_us(timer);
+    let begun_us = timer.now_us();
     match line.read(unit, &Realtime::READ, &mut buffer) {
         Ok(registers) => {
             let block = RegisterBlock { read_at_utc_s, address: REALTIME, data: registers.bytes() };
-            let response_ms = (now_us(timer).saturating_sub(begun_us) / 1_000).min(u64::from(u16::MAX)) as u16;
+            let response_ms = (timer.now_us().saturating_sub(begun_us) / 1_000).min(u64::from(u16::MAX)) as u16;
             let meter = MeterRef { line: 1, unit, number };
-            outbox.push(Message::Snapshot(Snapshot { meter, response_ms, block }), now_us(timer));
+            outbox.push(Message::Snapshot(Snapshot { meter, response_ms, block }), timer.now_us());
             JobOutcome::Answered
         }
         Err(error) => error.job_outcome(),

@@ -1,12 +1,14 @@
-//! Polls the meters of one line, round after round, and tells each round's figures on the station's UART in clear text. No
-//! allocator, no path to a panic.
+//! Polls the meters of one line, round after round, and tells each round's figures on the station's UART: in clear text, or
+//! sealed if built so. No allocator; in clear text, no path to a panic.
 #![no_std]
 #![no_main]
 
+use core::mem::MaybeUninit;
 use cortex_m_rt::entry;
 use gateway_firmware::{
     board::{Direction, Timer, Uart},
-    text::{Part, line},
+    station::Station,
+    text::{Part, number_or},
 };
 use meter_protocol::{
     acrel::Realtime,
@@ -18,18 +20,27 @@ use meter_protocol::{
 /// An emulated line takes no time; its meters answer within a tenth of a second or not at all. A real one is
 /// `LineConfig::rtu(9600, CharFormat::N8_1)`.
 const LINE: LineConfig = LineConfig::rtu_unpaced().with_response_timeout_us(200_000).with_longest_response_us(250_000);
-/// Meters on the line, units 1 to 32.
-const METERS: usize = 32;
+/// Meters on the line, units 1 to 32 unless the build says otherwise.
+const METERS: usize = number_or(option_env!("GATEWAY_METERS"), 32);
+
+type Line = Client<Uart, Direction, Timer, Timer>;
+type Slots = [MeterSlot; METERS];
 
 #[entry]
 fn main() -> ! {
+    // What lives as long as the image has its own place, and the stack has none of it.
+    static mut CLIENT: MaybeUninit<Line> = MaybeUninit::uninit();
+    static mut SLOTS: MaybeUninit<Slots> = MaybeUninit::uninit();
+    static mut BUS: MaybeUninit<Bus<&'static mut Slots>> = MaybeUninit::uninit();
     let timer = Timer::start();
-    let mut station = Uart::station();
-    let mut client = Client::new(Uart::meters(), Direction::pin(), &timer, &timer, LINE);
-    let Ok(mut bus) = Bus::new([MeterSlot::polled(0); METERS], BusConfig::default()) else { halt() };
+    let client = open(CLIENT, timer);
+    let Ok(bus) = Bus::new(SLOTS.write([MeterSlot::polled(); METERS]), BusConfig::every(0)) else { halt() };
+    let bus = BUS.write(bus);
+    let Some(mut station) = Station::open() else { halt() };
     let mut round = Round::default();
     loop {
-        let turn = client.run_next(&mut bus, |client, slot, _| poll(client, slot, &mut round));
+        station.listen(timer);
+        let turn = client.run_next(bus, |client, slot, _| poll(client, slot, &mut round));
         match turn {
             Ok(Turn::Ran { .. }) if round.asked == METERS as u32 => round.tell(&mut station),
             Ok(Turn::WaitUntil(until_us)) => {
@@ -41,7 +52,11 @@ fn main() -> ! {
     }
 }
 
-type Line<'t> = Client<Uart, Direction, &'t Timer, &'t Timer>;
+/// Apart from the loop, so that the stack holds no second copy while it runs.
+#[inline(never)]
+fn open(place: &'static mut MaybeUninit<Line>, timer: Timer) -> &'static mut Line {
+    place.write(Client::new(Uart::meters(), Direction::pin(), timer, timer, LINE))
+}
 
 /// What happened since the last line.
 #[derive(Default)]
@@ -53,7 +68,7 @@ struct Round {
     energy: u64,
 }
 
-fn poll(client: &mut Line<'_>, slot: usize, round: &mut Round) -> JobOutcome {
+fn poll(client: &mut Line, slot: usize, round: &mut Round) -> JobOutcome {
     round.asked += 1;
     let unit = slot as u8 + 1;
     match client.read_block::<Realtime>(unit) {
@@ -67,7 +82,7 @@ fn poll(client: &mut Line<'_>, slot: usize, round: &mut Round) -> JobOutcome {
 }
 
 impl Round {
-    fn tell(&mut self, station: &mut Uart) {
+    fn tell(&mut self, station: &mut Station) {
         self.number += 1;
         let parts = [
             Part::Word("round "),
@@ -77,7 +92,7 @@ impl Round {
             Part::Word(" energy "),
             Part::Number(self.energy),
         ];
-        line(station, &parts);
+        station.tell(&parts);
         (self.asked, self.answered, self.energy) = (0, 0, 0);
     }
 }

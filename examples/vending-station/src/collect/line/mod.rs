@@ -83,7 +83,7 @@ impl Line {
     ) -> Result<Self, LineError> {
         let status = reading::status_read(&shared.patience.line(setup.baud), &shared.spectacles.profile)?;
         let every_us = shared.patience.status_every_us();
-        let bus = Bus::new(vec![MeterSlot::polled(every_us); setup.meters.len()], BusConfig::default())?;
+        let bus = Bus::new(vec![MeterSlot::polled(); setup.meters.len()], BusConfig::every(every_us))?;
         let meter = |(number, unit)| Meter {
             number,
             unit,

@@ -20,6 +20,7 @@ pub(super) struct Rows {
     journal: Vec<Entry>,
     keys: BTreeMap<Key, (SellRecord, i64)>,
     latest: BTreeMap<MeterNumber, Poll>,
+    status: Vec<Poll>,
     curve: Vec<Poll>,
     links: BTreeMap<MeterNumber, Option<i64>>,
     proved: Vec<AccountId>,
@@ -46,6 +47,7 @@ impl Rows {
 
     pub(super) fn latest(&mut self, poll: &Poll) {
         self.latest.insert(poll.reading.meter, poll.clone());
+        self.status.push(poll.clone());
         self.heard(poll.reading.meter);
     }
 
@@ -112,6 +114,9 @@ impl Rows {
         for poll in self.latest.values() {
             insert_latest(&mut tx, poll).await?;
             touched.extend(poll.account);
+        }
+        for poll in &self.status {
+            insert_status(&mut tx, poll).await?;
         }
         for poll in &self.curve {
             insert_curve(&mut tx, poll).await?;
@@ -188,6 +193,28 @@ async fn insert_latest(tx: &mut Transaction<'_, Any>, poll: &Poll) -> Result<(),
     .bind(i64::from(poll.status[0]))
     .bind(i64::from(poll.status[1]))
     .bind(poll.clock_drift_s)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_status(tx: &mut Transaction<'_, Any>, poll: &Poll) -> Result<(), StoreError> {
+    let reading = &poll.reading;
+    sqlx::query(
+        "INSERT INTO status (day, meter, utc_s, energy_total, balance_minor, purchase_count, power_w, voltage_dv,
+             status_1, status_2)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+    )
+    .bind(reading.taken.utc_s.div_euclid(SECONDS_A_DAY))
+    .bind(reading.meter.to_string())
+    .bind(reading.taken.utc_s)
+    .bind(signed(reading.energy.total_centi_kwh))
+    .bind(reading.balance.minor())
+    .bind(i64::from(reading.purchase_count))
+    .bind(poll.power_w)
+    .bind(poll.voltage_dv)
+    .bind(i64::from(poll.status[0]))
+    .bind(i64::from(poll.status[1]))
     .execute(&mut **tx)
     .await?;
     Ok(())

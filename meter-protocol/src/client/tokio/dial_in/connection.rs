@@ -1,7 +1,7 @@
 //! One connection of a hub.
 
 use super::event::{HubEvent, OddFrame};
-use super::meter::{CHECKED_UNIT, Job, JobEnd};
+use super::meter::{CHECKED_UNIT, Job, JobEnd, Sending};
 use super::{MAX_WAITING, Shared, Slot};
 use crate::acrel::LinkId;
 use crate::session::{self, NotTransmitted, Outcome};
@@ -155,7 +155,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // The frame was built from a request; a factory function would be refused here once more.
         let submitted = match forwardable(&job.frame) {
             Ok((unit, request)) => {
-                self.station.submit_within(self.now_us(), unit, &request, job.response_timeout_us).is_ok()
+                let now_us = self.now_us();
+                let taken = match &job.sending {
+                    Sending::Clear { response_timeout_us } => {
+                        self.station.submit_within(now_us, unit, &request, *response_timeout_us)
+                    }
+                    #[cfg(feature = "frame-cipher")]
+                    Sending::Enciphered(key) => self.station.submit_enciphered(now_us, unit, &request, key),
+                };
+                taken.is_ok()
             }
             Err(_) => false,
         };

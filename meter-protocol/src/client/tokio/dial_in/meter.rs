@@ -16,8 +16,19 @@ pub(super) const CHECKED_UNIT: u8 = 0;
 pub(super) struct Job {
     /// The RTU request, as built from a [`Request`].
     pub(super) frame: Vec<u8>,
-    pub(super) response_timeout_us: u32,
+    pub(super) sending: Sending,
     pub(super) end: oneshot::Sender<JobEnd>,
+}
+
+/// How a request goes out.
+#[derive(Debug)]
+pub(super) enum Sending {
+    Clear {
+        response_timeout_us: u32,
+    },
+    /// By the vendor's cipher, with the usual response time-out.
+    #[cfg(feature = "frame-cipher")]
+    Enciphered(crate::acrel::FrameKey),
 }
 
 /// How a request ended, as owned values.
@@ -75,7 +86,7 @@ impl DialedMeter {
         request: &Request<'_>,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactError> {
-        self.transact_within(unit, request, self.response_timeout_us, buffer).await
+        self.transact_within(unit, request, self.response_timeout_us(), buffer).await
     }
 
     /// As [`DialedMeter::transact`] with a response time-out for this request only.
@@ -89,11 +100,44 @@ impl DialedMeter {
         response_timeout_us: u32,
         buffer: &'b mut ReplyBuffer,
     ) -> Result<Reply<'b>, TransactError> {
+        self.run(unit, request, Sending::Clear { response_timeout_us }, buffer).await
+    }
+
+    /// As [`DialedMeter::transact`], enciphered by the vendor's cipher: a sale or a parameter frame. The reply is
+    /// clear.
+    ///
+    /// # Errors
+    /// As [`DialedMeter::transact`], and [`crate::wire::EncodeError::NotEnciphered`] for other requests: nothing is sent
+    /// then.
+    #[cfg(feature = "frame-cipher")]
+    pub async fn transact_enciphered<'b>(
+        &self,
+        unit: u8,
+        request: &Request<'_>,
+        key: &crate::acrel::FrameKey,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Reply<'b>, TransactError> {
+        // The station enciphers it; what it would refuse is known here already.
+        key.encode_request(unit, request, &mut [0; MAX_ADU_LEN])?;
+        self.run(unit, request, Sending::Enciphered(key.clone()), buffer).await
+    }
+
+    pub(in crate::client::tokio) const fn response_timeout_us(&self) -> u32 {
+        self.response_timeout_us
+    }
+
+    async fn run<'b>(
+        &self,
+        unit: u8,
+        request: &Request<'_>,
+        sending: Sending,
+        buffer: &'b mut ReplyBuffer,
+    ) -> Result<Reply<'b>, TransactError> {
         let mut frame = [0; MAX_ADU_LEN];
         let frame = rtu::encode_request(unit, request, &mut frame)?.to_vec();
         let (end, ended) = oneshot::channel();
         let gone = TransactError::NotTransmitted { reason: NotTransmitted::LinkDown, source: None };
-        if self.jobs.send(Job { frame, response_timeout_us, end }).await.is_err() {
+        if self.jobs.send(Job { frame, sending, end }).await.is_err() {
             return Err(gone);
         }
         match ended.await {

@@ -3,16 +3,14 @@
 //! The caller accepts the connections, from whatever socket, and gives each to [`Hub::serve`] in a task of its own. Only
 //! listed serials are taken, each once: a second connection with the same serial is refused and reported, and the first
 //! one stays until it ends or is silent for too long. A meter that is connected is read and written through
-//! [`Hub::meter`].
+//! [`Hub::meter`], by the same calls as through a [`super::Client`].
 //!
 //! The serial is no proof of who a meter is: anybody who knows it can send it. Let these connections in through a
 //! private network only.
 //!
 //! ```no_run
 //! use meter_protocol::client::tokio::dial_in::{Hub, HubConfig};
-//! use meter_protocol::client::tokio::ReplyBuffer;
 //! use meter_protocol::uplink::radio::Serial;
-//! use meter_protocol::acrel::Realtime;
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let serial = Serial::new("00000000000001")?;
 //! let (hub, mut events) = Hub::new([serial], HubConfig::default())?;
@@ -26,8 +24,8 @@
 //! });
 //! tokio::spawn(async move { while let Some(event) = events.next().await { println!("{event:?}") } });
 //! if let Some(meter) = hub.meter(serial) {
-//!     let mut buffer = ReplyBuffer::new();
-//!     meter.transact(1, &Realtime::READ, &mut buffer).await?;
+//!     let now = meter.read_realtime(1).await?;
+//!     println!("balance {} x 0.01", now.remaining_minor);
 //! }
 //! # Ok(())
 //! # }

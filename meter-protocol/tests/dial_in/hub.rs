@@ -1,42 +1,18 @@
 //! 4G meters dial in over real TCP: the virtual meter with its radio module on one side, the hub on the other.
-#![cfg(all(feature = "dial-in", feature = "virtual-meter"))]
-#![allow(clippy::inconsistent_digit_grouping, reason = "amounts in hundredths: 100_00 is 100.00")]
 
+use crate::rig::{SERIAL, START_MS, hub, registered, serial, wait_for};
 use meter_protocol::acrel::{Clock, ForceMode, ForceState, Purchase, Realtime, RealtimeLayout};
-use meter_protocol::client::tokio::dial_in::{DialedMeter, Hub, HubConfig, HubEvent, HubEvents, RefusalReason};
+use meter_protocol::client::tokio::dial_in::{DialedMeter, HubConfig, HubEvent, RefusalReason};
 use meter_protocol::client::tokio::{ReplyBuffer, TransactError};
 use meter_protocol::session::{NoReply, NotTransmitted};
-use meter_protocol::uplink::radio::{CloseReason, Serial};
+use meter_protocol::uplink::radio::CloseReason;
 use meter_protocol::virtual_meter::{DialIn, DialInOptions, MeterOptions, MeterSetup, Model, VirtualMeter};
 use meter_protocol::wire::Reply;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-const SERIAL: &str = "00000000000001";
-const START_MS: i64 = 1_772_719_650_000;
-
-fn serial() -> Serial {
-    Serial::new(SERIAL).unwrap()
-}
-
-/// A hub behind a listener on a free port.
-async fn hub(config: HubConfig) -> (Hub, HubEvents, std::net::SocketAddr) {
-    let (hub, events) = Hub::new([serial()], config).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let acceptor = hub.clone();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let hub = acceptor.clone();
-            tokio::spawn(async move { hub.serve(stream).await });
-        }
-    });
-    (hub, events, address)
-}
 
 /// A meter that dials in, registers and answers until the connection ends or it is told to hang up.
 fn dial(
@@ -79,30 +55,12 @@ fn dial(
     })
 }
 
-async fn next(events: &mut HubEvents) -> HubEvent {
-    tokio::time::timeout(Duration::from_secs(20), events.next()).await.expect("an event").expect("the hub lives")
-}
-
-/// Waits for an event that fits, and drops those before it.
-async fn wait_for(events: &mut HubEvents, fits: impl Fn(&HubEvent) -> bool) -> HubEvent {
-    loop {
-        let event = next(events).await;
-        if fits(&event) {
-            return event;
-        }
-    }
-}
-
 async fn realtime(meter: &DialedMeter) -> Result<Realtime, TransactError> {
     let mut buffer = ReplyBuffer::new();
     match meter.transact(1, &Realtime::READ, &mut buffer).await? {
         Reply::Registers(registers) => Ok(Realtime::from_registers(RealtimeLayout::FourRate, &registers).unwrap()),
         other => panic!("{other:?}"),
     }
-}
-
-fn registered(event: &HubEvent) -> bool {
-    matches!(event, HubEvent::Registered(registration) if registration.serial == serial())
 }
 
 #[tokio::test]

@@ -1,0 +1,38 @@
+//! Why an event is refused. The state is then as it was.
+
+use thiserror::Error;
+
+use crate::money::MoneyError;
+
+/// An event that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// Of another account.
+    #[error("an event of account {found} came to account {expected}")]
+    Account {
+        /// This account.
+        expected: u64,
+        /// The event's.
+        found: u64,
+    },
+    /// Missing, doubled or out of order.
+    #[error("event {found} came where event {expected} belongs")]
+    Sequence {
+        /// The next one.
+        expected: u64,
+        /// The event's.
+        found: u64,
+    },
+    /// It speaks of something that is not there.
+    #[error("event {seq} ({fact}) speaks of something that this account does not have")]
+    Impossible {
+        /// The event.
+        seq: u64,
+        /// What it is.
+        fact: &'static str,
+    },
+    /// An amount out of range.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
