@@ -11,7 +11,8 @@
 use fuzz::Tape;
 use libfuzzer_sys::fuzz_target;
 use meter_protocol::bus::{
-    Bus, BusConfig, BusError, Class, Job, JobOutcome, LinkState, MAX_CYCLES, MAX_WAITING, MeterSlot, Next,
+    Bus, BusConfig, BusError, Class, Job, JobOutcome, LinkState, MAX_AHEAD_US, MAX_CYCLES, MAX_WAITING, MeterCounters,
+    MeterSlot, Next,
 };
 
 /// Most calls of one run.
@@ -30,22 +31,19 @@ fuzz_target!(|bytes: &[u8]| {
     world.drain();
 });
 
-/// What the model knows of a meter.
+/// What the model knows of a meter. Times are whole milliseconds in microseconds, as the bus keeps them.
 #[derive(Clone, Copy, Default)]
 struct Known {
     waiting: [u8; 3],
     /// Due times of the cycles.
     polls: [Option<u64>; MAX_CYCLES],
-    intervals: [u64; MAX_CYCLES],
     failures: u32,
     silent: bool,
-    answered: u32,
-    unanswered: u32,
-    probes: u32,
+    counters: [u32; 5],
 }
 
 struct World {
-    bus: Bus<Vec<MeterSlot>>,
+    bus: Bus<Vec<MeterSlot>, Vec<MeterCounters>>,
     config: BusConfig,
     meters: Vec<Known>,
     now_us: u64,
@@ -55,11 +53,12 @@ struct World {
 
 impl World {
     fn new(tape: &mut Tape<'_>) -> Self {
-        let mut config = BusConfig::default();
+        let mut config = BusConfig::every(u64::from(tape.word()) * 1_000);
+        config.cycle_us[1] = u64::from(tape.word()) * 1_000;
         config.trip_after = tape.byte() % 4;
-        config.retry_after_us = u64::from(tape.word()) * 100;
-        config.first_probe_us = u64::from(tape.word()) * 100;
-        config.longest_probe_us = u64::from(tape.word()) * 1_000;
+        config.retry_after_us = u64::from(tape.byte()) * 100_000;
+        config.first_probe_us = u64::from(tape.word()) * 1_000;
+        config.longest_probe_us = u64::from(tape.word()) * 10_000;
         config.probe_share_percent = tape.byte();
         config.max_urgent_run = tape.byte() % 10;
         let count = usize::from(tape.byte()) % 6;
@@ -67,18 +66,22 @@ impl World {
         let mut slots = vec![MeterSlot::unpolled(); count];
         for (slot, known) in slots.iter_mut().zip(&mut known) {
             if tape.flag() {
-                let (cycle, interval_us, due_us) = (0, u64::from(tape.word()) * 1_000, u64::from(tape.word()));
-                *slot = slot.with_cycle(cycle, interval_us, due_us);
-                known.polls[cycle] = Some(due_us);
-                known.intervals[cycle] = interval_us;
+                let after_us = u64::from(tape.word()) * 1_000;
+                *slot = slot.with_cycle(0, after_us);
+                known.polls[0] = Some(after_us);
             }
         }
-        let bus = Bus::new(slots, config).expect("few meters");
+        let counters = vec![MeterCounters::default(); count];
+        let mut bus = Bus::with_counters(slots, counters, config).expect("few meters");
+        // The first time that the bus is told begins its cycles.
+        let (slot, job) = (0, Job::Probe);
+        let refused = bus.finished(slot, job, JobOutcome::Answered, 0);
+        assert_eq!(refused, Err(BusError::NotRunning { slot, job }));
         Self { bus, config, meters: known, now_us: 0, running: None, urgent_run: 0 }
     }
 
     fn step(&mut self, tape: &mut Tape<'_>) {
-        match tape.byte() % 9 {
+        match tape.byte() % 11 {
             0 | 1 => self.request(usize::from(tape.byte()) % 7, tape.pick(&CLASSES)),
             2 => self.withdraw(usize::from(tape.byte()) % 7, tape.pick(&CLASSES)),
             3 => self.set_cycle(tape),
@@ -88,6 +91,9 @@ impl World {
                 self.finish(outcome);
             }
             7 => self.now_us += u64::from(tape.word()) * 1_000,
+            8 => self.set_interval(tape),
+            // Weeks, in which the bus moves the times that it has noted.
+            9 => self.now_us += u64::from(tape.byte()) * 86_400_000_000,
             _ => self.misreport(tape),
         }
         self.agrees();
@@ -116,16 +122,28 @@ impl World {
 
     fn set_cycle(&mut self, tape: &mut Tape<'_>) {
         let (slot, cycle) = (usize::from(tape.byte()) % 7, usize::from(tape.byte()) % (MAX_CYCLES + 1));
-        let interval_us = tape.flag().then(|| u64::from(tape.word()) * 1_000);
-        let first_us = self.now_us + u64::from(tape.word());
-        let result = self.bus.set_cycle(slot, cycle, interval_us, first_us);
+        let after_us = tape.flag().then(|| u64::from(tape.word()) * 1_000);
+        let number = u8::try_from(cycle).expect("few cycles");
+        let result = self.bus.set_cycle(slot, number, after_us, self.now_us);
         match self.meters.get_mut(slot) {
             None => assert!(matches!(result, Err(BusError::NoSuchSlot { .. }))),
-            Some(_) if cycle == MAX_CYCLES => assert_eq!(result, Err(BusError::NoSuchCycle { cycle })),
+            Some(_) if cycle == MAX_CYCLES => assert_eq!(result, Err(BusError::NoSuchCycle { cycle: number })),
             Some(meter) => {
                 assert_eq!(result, Ok(()));
-                meter.polls[cycle] = interval_us.map(|_| first_us);
-                meter.intervals[cycle] = interval_us.unwrap_or(0);
+                meter.polls[cycle] = after_us.map(|after_us| self.now_us + after_us);
+            }
+        }
+    }
+
+    fn set_interval(&mut self, tape: &mut Tape<'_>) {
+        let (cycle, interval_us) = (tape.byte() % 5, u64::from(tape.long()) * 1_000);
+        let result = self.bus.set_interval(cycle, interval_us);
+        match self.config.cycle_us.get_mut(usize::from(cycle)) {
+            None => assert_eq!(result, Err(BusError::NoSuchCycle { cycle })),
+            Some(_) if interval_us > MAX_AHEAD_US => assert!(matches!(result, Err(BusError::TooLong { .. }))),
+            Some(interval) => {
+                assert_eq!(result, Ok(()));
+                *interval = interval_us;
             }
         }
     }
@@ -170,7 +188,7 @@ impl World {
         assert_eq!(meter.silent, job == Job::Probe, "{job:?}");
         let class = match job {
             Job::Poll { cycle } => {
-                assert!(meter.polls[cycle].is_some_and(|due_us| due_us <= self.now_us));
+                assert!(meter.polls[usize::from(cycle)].is_some_and(|due_us| due_us <= self.now_us));
                 let is_turn = self.urgent_run >= u32::from(self.config.max_urgent_run);
                 assert!(is_turn || urgent == [false; 3], "a poll before {urgent:?}");
                 self.urgent_run = 0;
@@ -192,25 +210,29 @@ impl World {
         let Some((slot, job)) = self.running.take() else { return };
         assert_eq!(self.bus.finished(slot, job, outcome, self.now_us), Ok(()));
         let meter = &mut self.meters[slot];
-        meter.probes += u32::from(job == Job::Probe);
+        let [answered, unanswered, not_transmitted, probes, silences] = &mut meter.counters;
+        *probes += u32::from(job == Job::Probe);
         match outcome {
             JobOutcome::Answered => {
-                meter.answered += 1;
+                *answered += 1;
                 (meter.failures, meter.silent) = (0, false);
             }
             JobOutcome::NoReply => {
-                meter.unanswered += 1;
+                *unanswered += 1;
                 meter.failures += 1;
+                let was_silent = meter.silent;
                 meter.silent |= meter.failures >= u32::from(self.config.trip_after);
+                *silences += u32::from(meter.silent && !was_silent);
             }
-            JobOutcome::NotTransmitted => {}
+            JobOutcome::NotTransmitted => *not_transmitted += 1,
         }
         if let Job::Poll { cycle } = job
-            && let Some(due_us) = &mut meter.polls[cycle]
+            && let Some(due_us) = &mut meter.polls[usize::from(cycle)]
         {
+            let interval_us = self.config.cycle_us[usize::from(cycle)];
             *due_us = match outcome {
-                JobOutcome::Answered => (*due_us + meter.intervals[cycle]).max(self.now_us),
-                _ => self.now_us + meter.intervals[cycle].min(self.config.retry_after_us),
+                JobOutcome::Answered => (*due_us + interval_us).max(self.now_us),
+                _ => self.now_us + interval_us.min(self.config.retry_after_us),
             };
         }
     }
@@ -226,9 +248,9 @@ impl World {
 
     fn agrees(&self) {
         for (slot, known) in self.meters.iter().enumerate() {
-            let (counters, link) = (self.bus.counters(slot).unwrap(), self.bus.link_state(slot).unwrap());
-            assert_eq!((counters.answered, counters.unanswered), (known.answered, known.unanswered));
-            assert_eq!(counters.probes, known.probes);
+            let (counters, link) = (self.bus.counters(slot).expect("counted"), self.bus.link_state(slot).unwrap());
+            let MeterCounters { answered, unanswered, not_transmitted, probes, silences, .. } = *counters;
+            assert_eq!([answered, unanswered, not_transmitted, probes, silences], known.counters);
             assert_eq!(matches!(link, LinkState::Silent { .. }), known.silent, "{link:?}");
         }
         assert!(self.bus.link_state(self.meters.len()).is_err());
@@ -238,10 +260,10 @@ impl World {
     fn drain(&mut self) {
         self.finish(JobOutcome::Answered);
         for slot in 0..self.meters.len() {
-            for cycle in 0..MAX_CYCLES {
-                self.bus.set_cycle(slot, cycle, None, 0).unwrap();
-                self.meters[slot].polls[cycle] = None;
+            for cycle in 0..4 {
+                self.bus.set_cycle(slot, cycle, None, self.now_us).unwrap();
             }
+            self.meters[slot].polls = [None; MAX_CYCLES];
         }
         let most = self.meters.len() * (3 * usize::from(MAX_WAITING) + 1) + 1;
         for _ in 0..most {
