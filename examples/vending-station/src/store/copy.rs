@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// Every table and its key, those first that others refer to.
-pub(super) const TABLES: [(&str, &str); 22] = [
+pub(super) const TABLES: [(&str, &str); 24] = [
     ("site", "id"),
     ("building", "code"),
     ("collector", "code"),
@@ -31,6 +31,8 @@ pub(super) const TABLES: [(&str, &str); 22] = [
     ("day_end", "meter, span"),
     ("month_end", "meter, span"),
     ("tidied", "id"),
+    ("batch", "id"),
+    ("batch_meter", "batch, meter"),
 ];
 /// A table without a key of its own.
 pub(super) const FINDING: (&str, &str) = ("finding", "event");
