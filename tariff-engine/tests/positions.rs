@@ -1,8 +1,9 @@
 //! Where an account stands in its ladder, what the next kWh costs, what a position refuses.
 
 use tariff_engine::{
-    Amount, CompiledTariff, DemandSource, Direction, Energy, Gaps, Interval, InverseError, LoadProfile, MissingInput,
-    Opening, PastPeak, PeakHistory, PeriodInputs, RateUsage, RunningBill, Tariff, UsageError, UsagePolicy,
+    Amount, Border, Borders, CompiledTariff, DemandSource, Direction, Energy, Gaps, Interval, InverseError,
+    LoadProfile, MissingInput, Opening, PastPeak, PeakHistory, PeriodInputs, RateUsage, RunningBill, Tariff,
+    UsageError, UsagePolicy,
 };
 
 const HOUR: i64 = 3_600;
@@ -375,4 +376,35 @@ fn a_compiled_tariff_tells_its_name_and_rates() {
     }
     let state = running.state().clone();
     assert_eq!(running.into_state(), state);
+}
+
+#[test]
+fn registers_over_a_border_are_refused_or_split_by_time() {
+    let version = "energy = { rates = [{ name = \"a\", price = \"1\" }] }\n[[versions]]\nfrom = \"2025-02-11\"\n\
+                   energy = { rates = [{ name = \"a\", price = \"2\" }] }\n";
+    let ladder = "energy = { rates = [{ name = \"a\", tiers = [\"1\", \"2\"] }], \
+                  ladder = { reset = \"yearly\", year_start = \"02-11\", limits = [{ kwh = \"15\" }] } }\n";
+    // 20 kWh in 20 days: ten of them at each price; or ten in the first tier of each year of the ladder.
+    for (body, border, total) in [(version, Border::Version, "30"), (ladder, Border::LadderReset, "20")] {
+        let tariff = compiled(body);
+        let read = |borders: Borders| {
+            let policy = UsagePolicy { borders, ..UsagePolicy::default() };
+            let mut running = open(&tariff, Opening { policy, ..Opening::default() });
+            let energies = [("a", kwh("20"))];
+            let from_utc_s = running.next_utc_s();
+            let to_utc_s = from_utc_s + 20 * 24 * HOUR;
+            running.push_registers(&RateUsage {
+                from_utc_s,
+                to_utc_s,
+                energies: &energies,
+                direction: Direction::Import,
+            })?;
+            running.energy_amount(&PeriodInputs::default())
+        };
+        let from_utc_s = tariff.day_start_utc_s("2025-02-01").unwrap();
+        let (to_utc_s, at_utc_s) = (from_utc_s + 20 * 24 * HOUR, from_utc_s + 10 * 24 * HOUR);
+        let crosses = UsageError::CrossesBorder { from_utc_s, to_utc_s, border, at_utc_s };
+        assert_eq!(read(Borders::Refuse), Err(crosses));
+        assert_eq!(read(Borders::SplitProRata), Ok(amount(total)));
+    }
 }

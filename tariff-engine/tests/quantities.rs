@@ -51,6 +51,7 @@ fn power_keeps_the_rules_of_energy_and_says_kw() {
     assert!(Power::from_decimal(decimal("9300000000000")).is_err());
     assert_eq!(serde_json::to_string(&power).unwrap(), "\"373.865232\"");
     assert_eq!(serde_json::from_str::<Power>("\"373.865232\"").unwrap(), power);
+    assert_eq!(serde_json::from_str::<Energy>("\"1.25\"").unwrap(), Energy::from_micro_kwh(1_250_000));
     for wrong in ["373.865232", "\"\"", "\"1e3\"", "\"0.0000001\"", "null"] {
         assert!(serde_json::from_str::<Power>(wrong).is_err(), "{wrong}");
         assert!(serde_json::from_str::<Energy>(wrong).is_err(), "{wrong}");
@@ -80,6 +81,8 @@ fn an_amount_is_a_decimal_where_28_digits_hold_it() {
     assert_eq!(exact("12.340"), Some(decimal("12.34")));
     assert_eq!(exact("-0.000000000000000000000001"), Some(decimal("-0.000000000000000000000001")));
     assert_eq!(exact("100000000000000.000000000000000000000001"), None, "39 digits");
+    // 30 digits with all 24 places, 7 without the zeros behind.
+    assert_eq!(exact("100000.5"), Some(decimal("100000.5")));
     assert_eq!(exact("0+1/3"), None);
     assert_eq!(exact("0"), Some(Decimal::ZERO));
     let fen = Rounding::new(2, RoundingMode::HalfAwayFromZero).unwrap();
@@ -93,6 +96,10 @@ fn amounts_compare_by_value_whatever_their_fractions() {
     assert_eq!(amount("0+1/3+2/3"), amount("0.000000000000000000000001"));
     assert!(amount("0+1/3") > Amount::ZERO && amount("-1+1/3") < Amount::ZERO);
     assert!(amount("0+1/3") < amount("0+1/2") && amount("0+1/2") > amount("0+1/3"));
+    assert_eq!(amount("0+2/6").to_string(), "0+1/3", "in lowest terms");
+    assert_ne!(amount("1"), amount("2"));
+    assert_ne!(amount("0+1/3"), amount("0+1/2"));
+    assert!(!amount("0+1/3").is_negative() && !Amount::ZERO.is_negative() && Amount::ZERO.is_zero());
     assert!(amount("-1+2/3").is_negative() && !amount("-1+2/3").is_zero());
     assert_eq!(format!("{:?}", amount("-1.5")), "-1.5");
 }

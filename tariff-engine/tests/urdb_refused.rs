@@ -21,7 +21,7 @@ fn read(record: &str) -> Imported {
 
 /// A list of 12 as JSON.
 fn twelve(entry: &str) -> String {
-    format!("[{}]", vec![entry; 12].join(", "))
+    format!("[{}]", [entry; 12].join(", "))
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn demand_structures_and_months() {
     let one = format!("{:?}", vec![[1; 24]; 12]);
     for (extra, said) in [
         (
-            format!(r#", "flatdemandstructure": [[{{"rate": 3}}]], "flatdemandmonths": [0, 0]"#),
+            r#", "flatdemandstructure": [[{"rate": 3}]], "flatdemandmonths": [0, 0]"#.to_string(),
             "flatdemandmonths: 2 numbers: 12 numbers".to_string(),
         ),
         (

@@ -333,6 +333,18 @@ mod tests {
     }
 
     #[test]
+    fn the_signs_of_both_factors_count() {
+        for (a, b, text) in [(6, 7, "10.5"), (-6, 7, "-10.5"), (6, -7, "-10.5"), (-6, -7, "10.5"), (0, -7, "0")] {
+            assert_eq!(Amount::of_fraction(a * ONE, b, 1, 4).unwrap().to_string(), text);
+            assert_eq!(Amount::from_units(a * ONE).times(b, 4).unwrap().to_string(), text);
+            assert_eq!(Amount::of_product(a * ONE, b).unwrap(), Amount::from_units(a * b * ONE));
+        }
+        // A third of a unit keeps its fraction when it is multiplied.
+        let third = Amount::of_fraction(1, 1, 1, 3).unwrap();
+        assert_eq!(third.times(-5, 2).unwrap().to_string(), "-0.000000000000000000000001+1/6");
+    }
+
+    #[test]
     fn ties_go_where_the_rule_says_and_a_credit_mirrors_a_charge() {
         for (text, even, away) in [("0.125", 12, 13), ("0.135", 14, 14), ("0.115", 12, 12), ("0.105", 10, 11)] {
             let amount: Amount = text.parse().unwrap();
