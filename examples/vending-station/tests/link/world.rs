@@ -108,8 +108,8 @@ pub(crate) struct World {
     page: String,
     door: SocketAddr,
     accounts: Vec<i64>,
-    /// Purchase counts by meter number before the first sale, set once.
-    counts: Mutex<BTreeMap<String, i64>>,
+    /// Purchase counts by meter number before the first sale.
+    counts: BTreeMap<String, i64>,
     /// Sales that the station took, with their accounts.
     sold: Mutex<Vec<(i64, i64, i64)>>,
 }
@@ -118,6 +118,8 @@ impl World {
     pub(crate) fn start(seed: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let Started { process, said, page, door } = Started::new(folder.path(), seed);
+        // No account is open yet: the customers of the demonstration have bought nothing.
+        let counts = purchase_counts(folder.path());
         Self {
             folder,
             seed,
@@ -126,7 +128,7 @@ impl World {
             page,
             door,
             accounts: (1..=6).collect(),
-            counts: Mutex::default(),
+            counts,
             sold: Mutex::default(),
         }
     }
@@ -183,22 +185,11 @@ impl World {
         }
     }
 
-    /// Waits until every account is open, and remembers the meters' purchase counts.
+    /// Waits until every account is open.
     pub(crate) fn wait_until_open(&self) {
         self.wait_for("the accounts to open", |live| {
             live["shops"].as_array().is_some_and(|shops| shops.iter().all(|shop| shop["money"] != "not_opened"))
         });
-        // A meter without an account may not have been polled yet.
-        let all_read = |meters: &Value| {
-            meters.as_array().is_some_and(|meters| meters.iter().all(|meter| meter["purchase_count"].is_i64()))
-        };
-        self.wait_for("a reading of each meter", |_| all_read(&self.get("/api/meters")));
-        let meters = self.get("/api/meters");
-        let mut counts = self.counts.lock().expect("alive");
-        for meter in meters.as_array().expect("meters") {
-            let number = meter["number"].as_str().expect("a number").to_owned();
-            counts.insert(number, meter["purchase_count"].as_i64().expect("a count"));
-        }
     }
 
     /// Sells at the till. None: the station refused, for one sale may be open on a meter.
@@ -261,7 +252,7 @@ impl World {
             WHERE t.purse = 'meter' GROUP BY m.number";
         let rows = sqlx::query(query).fetch_all(&mut station).await.expect("read");
         assert_eq!(rows.len(), self.accounts.len());
-        let counts = self.counts.lock().expect("alive").clone();
+        let counts = &self.counts;
         let mut moved = 0;
         for row in rows {
             let (number, sales): (String, i64) = (row.get("number"), row.get("sales"));
@@ -280,6 +271,21 @@ impl World {
         println!("{sold} sales by the test, {moved} in the meters");
         assert!(moved >= i64::try_from(sold).expect("few") && sold > 0);
     }
+}
+
+/// What the meters themselves count, from the world's file.
+fn purchase_counts(folder: &Path) -> BTreeMap<String, i64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let file = format!("sqlite://{}?mode=ro", folder.join("world.sqlite").display());
+        let mut world = SqliteConnection::connect(&file).await.expect("the world's file");
+        let rows = sqlx::query("SELECT number, state FROM meters").fetch_all(&mut world).await.expect("read");
+        let count = |row: &sqlx::sqlite::SqliteRow| {
+            let state: Value = serde_json::from_str(row.get("state")).expect("JSON");
+            (row.get("number"), state["purse"]["count"].as_i64().expect("a count"))
+        };
+        rows.iter().map(count).collect()
+    })
 }
 
 impl Drop for World {
