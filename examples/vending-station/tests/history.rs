@@ -9,10 +9,13 @@ use prepay_core::{
     reading::{MeterReading, Rates, Registers},
     time::Now,
 };
-use vending_station::store::{
-    books::Poll,
-    history::{By, Kept, ROWS_MAX, of_meter},
-    keep::{Keep, Tidied, tidy},
+use vending_station::{
+    site::model::Keep,
+    store::{
+        books::Poll,
+        history::{By, Kept, ROWS_MAX, of_meter},
+        keep::{Tidied, tidy},
+    },
 };
 
 const HOUR_S: i64 = 3_600;

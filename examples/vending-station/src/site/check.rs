@@ -1,11 +1,13 @@
 //! From rows to a [`Site`]: every field parsed, every reference followed, every complaint collected.
 
 use super::{
-    model::{Building, Collector, EqualCount, Gateway, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant},
+    model::{
+        Building, Collector, EqualCount, Gateway, Keep, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant,
+    },
     raw::{Raw, read_bounded},
     row::{Complaint, Place, Reader, Row},
 };
-use crate::{pricing::Pricing, store::keep::Keep};
+use crate::pricing::Pricing;
 use rust_decimal::Decimal;
 use serde::Deserializer;
 use std::{collections::BTreeMap, path::Path};

@@ -1,6 +1,5 @@
 //! What a site consists of: the buildings, lines, meters, tenants and tariffs that the station looks after.
 
-use crate::store::keep::Keep;
 use serde::{Deserialize, Serialize};
 
 /// A whole site, checked: every code that is named exists, every number is unique.
@@ -49,6 +48,23 @@ pub struct Settings {
     /// How long readings are kept.
     #[serde(default)]
     pub keep: Keep,
+}
+
+/// How long readings are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// What each poll showed, hours.
+    pub status_hours: u16,
+    /// The curve, months.
+    pub curve_months: u16,
+    /// The ends of days, months; none: for ever. The ends of months are kept for ever.
+    pub days_months: Option<u16>,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { status_hours: 48, curve_months: 13, days_months: None }
+    }
 }
 
 /// What a meter does with a purchase frame whose count it has already seen.

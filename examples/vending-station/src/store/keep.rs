@@ -3,8 +3,8 @@
 //! Money, events and the journal are kept for ever and never touched here.
 
 use super::{Store, StoreError};
+use crate::site::model::Keep;
 use chrono::{Datelike, Months, NaiveDate};
-use serde::{Deserialize, Serialize};
 use sqlx::{Any, Row, Transaction};
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -14,23 +14,6 @@ const LATE_DAYS: i64 = 7;
 const METERS_A_TRANSACTION: usize = 200;
 /// Days that one call writes at most: after a long stop the rest comes with the next calls.
 const DAYS_A_CALL: i64 = 62;
-
-/// How long readings are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keep {
-    /// What each poll showed, hours.
-    pub status_hours: u16,
-    /// The curve, months.
-    pub curve_months: u16,
-    /// The ends of days, months; none: for ever. The ends of months are kept for ever.
-    pub days_months: Option<u16>,
-}
-
-impl Default for Keep {
-    fn default() -> Self {
-        Self { status_hours: 48, curve_months: 13, days_months: None }
-    }
-}
 
 /// What one call of [`tidy`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
