@@ -6,6 +6,7 @@ pub mod api;
 pub mod clock;
 pub mod collect;
 pub mod console;
+pub mod control;
 pub mod demo;
 mod fleet;
 pub mod local_time;

@@ -5,11 +5,12 @@ use crate::{
     clock::WorldClock,
     collect::{
         commission::Wanted,
-        desk::{self, AccountSetup, Desk, DeskSetup, MeterSetup, Mode, OrderIds},
+        desk::{self, AccountSetup, Asks, Desk, DeskSetup, MeterSetup, Mode, OrderIds},
         line::{self, Line, LineSetup},
         patience::Patience,
         setup,
     },
+    control::Runner,
     pricing::{Pricing, PricingError},
     sealed::{
         door::{Door, RemoteLine},
@@ -38,7 +39,7 @@ use prepay_core::{
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
-    sync::{RwLock, mpsc, watch},
+    sync::{Notify, RwLock, mpsc, watch},
     task::JoinSet,
 };
 
@@ -107,6 +108,8 @@ pub struct Station {
     pub patience: Patience,
     /// Whether sales are taken. Held for reading while one is booked.
     pub till: RwLock<bool>,
+    /// Told of each new command.
+    pub commands: Arc<Notify>,
     /// The collectors.
     pub gate: Gate,
     mode: watch::Sender<Mode>,
@@ -137,7 +140,9 @@ impl Station {
         let shared = line::Shared { clock, patience, spectacles: setup::spectacles(settings), totals: totals.clone() };
         let opened = books.look().await.map_err(|error| StationError::setup("books", error))?;
         let (mode, modes) = watch::channel(Mode::Run);
-        let desks = desk::Shared { books: books.clone(), clock, patience, spectacles: setup::spectacles(settings) };
+        let asks = Asks::default();
+        let spectacles = setup::spectacles(settings);
+        let desks = desk::Shared { books: books.clone(), clock, patience, spectacles, asks: asks.clone() };
         let ids = OrderIds::default();
         let mut tasks = JoinSet::new();
         let mut remote: HashMap<String, Vec<RemoteLine>> = HashMap::new();
@@ -167,7 +172,11 @@ impl Station {
                 })?
             }
         };
+        let commands = Arc::new(Notify::new());
+        let runner = Runner::new(store.clone(), books.clone(), asks, clock, commands.clone());
+        tasks.spawn(runner.run(mode.subscribe()));
         Ok(Arc::new(Self {
+            commands,
             store,
             books,
             clock,

@@ -1,5 +1,6 @@
 //! The JSON calls and the page's addresses. A handler parses, calls one function, and shows what came of it.
 
+pub mod commands;
 pub mod problem;
 pub mod views;
 
@@ -39,10 +40,24 @@ pub fn router(station: Arc<Station>) -> Router {
         .route("/api/accounts/{id}", get(account))
         .route("/api/sales", post(sell))
         .route("/api/sales/{id}", get(sale))
+        .merge(commands())
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(guard))
         .with_state(station)
+}
+
+/// Remote commands. Their requests may name every meter of the site.
+fn commands() -> Router<Arc<Station>> {
+    Router::new()
+        .route("/commands", get(commands::page).post(commands::order_by_form))
+        .route("/api/commands", get(commands::list).post(commands::order))
+        .route("/api/commands/preview", post(commands::preview))
+        .route("/api/commands/{id}", get(commands::show))
+        .route("/api/commands/{id}/cancel", post(commands::cancel))
+        .route("/api/commands/{id}/retry", post(commands::retry))
+        .route("/api/meters.csv", get(commands::export))
+        .layer(axum::extract::DefaultBodyLimit::max(commands::BODY_BYTES_MAX))
 }
 
 /// A page of another site must not be able to sell: its requests carry its own origin, or another name for this host.
@@ -178,6 +193,19 @@ struct SellRequest {
     channel: String,
 }
 
+/// The key of a request that must not be carried out twice.
+fn request_key(headers: &HeaderMap) -> Result<&str, Problem> {
+    headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok())
+        .filter(|key| !key.is_empty() && key.len() <= KEY_CHARS_MAX && key.bytes().all(|byte| byte.is_ascii_graphic()))
+        .ok_or_else(|| {
+            Problem::bad_request(format!(
+                "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
+            ))
+        })
+}
+
 async fn sell(
     State(station): State<Arc<Station>>,
     headers: HeaderMap,
@@ -187,15 +215,7 @@ async fn sell(
     if kind.split(';').next().unwrap_or_default().trim() != "application/json" {
         return Err(Problem::bad_request("`Content-Type` must be application/json"));
     }
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .filter(|key| !key.is_empty() && key.len() <= KEY_CHARS_MAX && key.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| {
-            Problem::bad_request(format!(
-                "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
-            ))
-        })?;
+    let key = request_key(&headers)?;
     let request: SellRequest =
         serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
     let places = station.site.settings.currency_places;

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 /// Every table and its key, those first that others refer to.
-pub(super) const TABLES: [(&str, &str); 18] = [
+pub(super) const TABLES: [(&str, &str); 20] = [
     ("site", "id"),
     ("building", "code"),
     ("collector", "code"),
@@ -27,6 +27,8 @@ pub(super) const TABLES: [(&str, &str); 18] = [
     ("latest", "meter"),
     ("silent", "meter"),
     ("curve", "day, meter, utc_s"),
+    ("batch", "id"),
+    ("batch_meter", "batch, meter"),
 ];
 /// A table without a key of its own.
 pub(super) const FINDING: (&str, &str) = ("finding", "event");

@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod books;
 pub mod check;
+pub mod commands;
 mod copy;
 mod lease;
 mod open;

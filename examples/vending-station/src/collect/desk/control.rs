@@ -18,6 +18,14 @@ impl Desk {
         match (step, done) {
             (Step::Switch { version }, Done::Written { written, before, after }) => {
                 if matches!(written, Written::NotTransmitted | Written::Refused { .. }) {
+                    let (state, reason) = match (written, &before) {
+                        (Written::Refused { code }, _) => ("refused", format!("the meter answers with exception {code}")),
+                        (_, Some(shown)) if shown.reading.meter != meter => {
+                            ("not_reached", format!("meter {} answers in its place", shown.reading.meter))
+                        }
+                        _ => ("not_reached", "the meter does not answer; the order stands".to_owned()),
+                    };
+                    self.shared.books.outcome(meter, version, state, reason).await;
                     // The next sweep hands the order out again.
                     if let Some(before) = before {
                         self.store(slot, &before, false, None).await;
@@ -33,6 +41,12 @@ impl Desk {
                     None => ReadBack::Unreadable,
                 };
                 effects.extend(self.command(account, Command::RelayReported { meter, version, read_back }).await);
+                // A row that the read-back has closed is not touched by this.
+                let reason = match read_back {
+                    ReadBack::Reading(_) => "the meter does not show the order",
+                    ReadBack::Unreadable => "written, and not read back yet",
+                };
+                self.shared.books.outcome(meter, version, "unknown", reason).await;
                 self.accept(effects);
             }
             (Step::Commission, Done::Ready { shown, settings }) => {

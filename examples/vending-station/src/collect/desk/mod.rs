@@ -1,11 +1,13 @@
 //! The station's side of a line: turns what the books want into orders, and what comes back into commands. It holds no
 //! connection, so it serves a line in this process and one behind a collector alike.
 
+mod asks;
 mod control;
 mod money;
 mod seat;
 mod setup;
 
+pub use asks::Asks;
 pub use setup::{AccountSetup, DeskSetup, MeterSetup, Mode, Shared};
 
 use super::order::{Done, Order, OrderId, Report, Task};
@@ -62,6 +64,7 @@ pub struct Desk {
     orders: mpsc::Sender<Order>,
     reports: mpsc::Receiver<Report>,
     inbox: mpsc::Receiver<Vec<Effect>>,
+    asks: mpsc::Receiver<asks::Ask>,
     /// Work that is not due yet, with the world time in ms at which it is.
     later: Vec<(u64, usize, Work)>,
     mode: watch::Receiver<Mode>,
@@ -80,9 +83,11 @@ impl Desk {
     ) -> Self {
         let (sender, inbox) = mpsc::channel(INBOX);
         shared.books.route(setup.meters.iter().map(|meter| meter.number), &sender);
+        let (asking, asks) = mpsc::channel(asks::ASKS);
+        shared.asks.route(setup.meters.iter().map(|meter| meter.number), &asking);
         let seats = setup.meters.into_iter().map(Seat::new).collect();
         let (line, later) = (setup.code, Vec::new());
-        Self { line, shared, seats, ids, orders, reports, inbox, later, mode, closing_until: None }
+        Self { line, shared, seats, ids, orders, reports, inbox, asks, later, mode, closing_until: None }
     }
 
     /// Works until the line is gone, or all closing readings are booked.
@@ -96,6 +101,7 @@ impl Desk {
                     None => return tracing::warn!(line = self.line, "the line has ended"),
                 },
                 Some(effects) = self.inbox.recv() => self.accept(effects),
+                Some(ask) = self.asks.recv() => self.asked(ask),
                 changed = self.mode.changed() => {
                     if changed.is_err() || *self.mode.borrow() == Mode::Close {
                         self.close();
@@ -181,6 +187,7 @@ impl Desk {
     async fn done(&mut self, slot: usize, step: Step, done: Done) {
         match step {
             Step::Begin { .. } | Step::Send { .. } | Step::ReadBack { .. } => self.money_done(slot, step, done).await,
+            Step::ReadNow => self.read_now_done(slot, done).await,
             Step::Switch { .. } | Step::Commission => self.control_done(slot, step, done).await,
             Step::Close { tries } => {
                 self.seats[slot].closing = match done {
@@ -203,7 +210,7 @@ impl Desk {
             }
             match seat.money.take().or_else(|| seat.control.pop_front()) {
                 Some(work) => self.begin(slot, work).await,
-                None => return,
+                None => return self.read_now(slot),
             }
         }
     }

@@ -1,13 +1,14 @@
 //! One meter at a desk: what waits for it, and which step is under way. A meter has one order at a time.
 
 use super::{Desk, MeterSetup, setup::AccountSetup};
-use crate::collect::order::OrderId;
+use crate::collect::{order::OrderId, reading::Shown};
 use prepay_core::{
     account::Effect,
     id::{AccountId, MeterNumber, SaleId},
     reading::Force,
 };
 use std::collections::VecDeque;
+use tokio::sync::oneshot;
 
 /// Work on a meter that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) enum Step {
     Switch { version: u32 },
     /// Making the meter ready.
     Commission,
+    /// A reading that somebody asked for.
+    ReadNow,
     /// The closing reading.
     Close { tries: u32 },
 }
@@ -66,6 +69,8 @@ pub(super) struct Seat {
     /// A meter has one open sale, so that one piece of work is all there can be.
     pub(super) money: Option<Work>,
     pub(super) control: VecDeque<Work>,
+    /// Who wants a reading now.
+    pub(super) asks: Vec<oneshot::Sender<Option<Shown>>>,
     pub(super) busy: Option<(OrderId, Step)>,
     pub(super) settled_interval: Option<i64>,
     pub(super) closing: Closing,
@@ -79,6 +84,7 @@ impl Seat {
             account: setup.account,
             money: None,
             control: to_open.then_some(Work::Commission).into_iter().collect(),
+            asks: Vec::new(),
             busy: None,
             settled_interval: None,
             closing: Closing::No,

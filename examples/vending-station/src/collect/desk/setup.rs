@@ -63,4 +63,6 @@ pub struct Shared {
     pub patience: Patience,
     /// How the meters are read.
     pub spectacles: Spectacles,
+    /// Where readings are asked for.
+    pub asks: super::Asks,
 }

@@ -4,6 +4,7 @@
 //! memory, writes all rows in one transaction, and only after the commit answers and lets effects go.
 
 mod load;
+mod orders;
 pub(super) mod projection;
 mod rows;
 mod writer;
@@ -23,6 +24,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 pub use load::{State, each_event, load as audit};
+pub use orders::{Ordered, SupplyRequest, Switch};
 
 /// Jobs that may wait for the writer. Senders wait beyond that.
 const QUEUE_JOBS: usize = 1024;
@@ -97,6 +99,16 @@ enum Job {
         account: AccountId,
         what: May,
         answer: oneshot::Sender<bool>,
+    },
+    Order {
+        request: Box<SupplyRequest>,
+        answer: oneshot::Sender<Result<Ordered, BooksError>>,
+    },
+    Outcome {
+        meter: MeterNumber,
+        version: u32,
+        state: &'static str,
+        reason: String,
     },
     Look {
         answer: oneshot::Sender<Box<State>>,
@@ -221,6 +233,19 @@ impl Books {
     /// Stores a poll. Does not wait for the commit, of which `stored` is told; effects go to the meter's line.
     pub async fn poll(&self, poll: Poll, stored: Option<oneshot::Sender<()>>) {
         self.tell(Job::Poll { poll: Box::new(poll), stored }).await;
+    }
+
+    /// Gives the order of a batch to one meter: the order and the batch's row are one transaction.
+    ///
+    /// # Errors
+    /// [`BooksError::Store`] and [`BooksError::Stopped`]; the row is then as it was. A refusal is an answer, not an error.
+    pub async fn order(&self, request: SupplyRequest) -> Result<Ordered, BooksError> {
+        self.ask(|answer| Job::Order { request: Box::new(request), answer }).await?
+    }
+
+    /// What a line knows about a relay order that no meter has confirmed.
+    pub async fn outcome(&self, meter: MeterNumber, version: u32, state: &'static str, reason: impl Into<String>) {
+        self.tell(Job::Outcome { meter, version, state, reason: reason.into() }).await;
     }
 
     /// The meter answers again.

@@ -16,6 +16,7 @@ use sqlx::{Any, Transaction};
 /// What an event changes.
 pub(in crate::store) async fn event(tx: &mut Transaction<'_, Any>, id: i64, event: &Event) -> Result<(), StoreError> {
     sale(tx, id, event).await?;
+    relay_order(tx, event).await?;
     finding(tx, id, event).await
 }
 
@@ -34,6 +35,33 @@ pub(in crate::store) async fn account(
         }
     }
     shown(tx, account, reading).await
+}
+
+/// Moves the rows of batches along: a read-back closes what follows its version, a newer version what follows older ones.
+async fn relay_order(tx: &mut Transaction<'_, Any>, event: &Event) -> Result<(), StoreError> {
+    let (statement, meter, version) = match &event.fact {
+        Fact::RelayConfirmed { meter, version } => (
+            "UPDATE batch_meter SET state = 'done', reason = '', changed_utc_s = $3
+             WHERE meter = $1 AND version = $2 AND version > 0
+                 AND state IN ('sent', 'not_reached', 'unknown', 'refused')",
+            meter,
+            version,
+        ),
+        Fact::RelayDesired { meter, version, .. } => (
+            "UPDATE batch_meter SET state = 'superseded', reason = 'a newer order', changed_utc_s = $3
+             WHERE meter = $1 AND version < $2 AND version > 0 AND state IN ('sent', 'not_reached', 'unknown')",
+            meter,
+            version,
+        ),
+        _ => return Ok(()),
+    };
+    sqlx::query(statement)
+        .bind(meter.to_string())
+        .bind(i64::from(*version))
+        .bind(event.utc_s)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Moves a sale's row along. The outbox row appears with the intent and is done with the verdict.

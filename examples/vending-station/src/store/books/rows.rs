@@ -23,10 +23,46 @@ pub(super) struct Rows {
     curve: Vec<Poll>,
     links: BTreeMap<MeterNumber, Option<i64>>,
     proved: Vec<AccountId>,
+    ordered: Vec<OrderedRow>,
+    outcomes: Vec<OutcomeRow>,
     misfit: Option<String>,
 }
 
+/// The row of a batch whose order was given or refused.
+pub(super) struct OrderedRow {
+    pub(super) batch: i64,
+    pub(super) meter: MeterNumber,
+    pub(super) state: &'static str,
+    pub(super) version: u32,
+    pub(super) reason: String,
+    pub(super) utc_s: i64,
+}
+
+/// What a line knows about an order.
+struct OutcomeRow {
+    meter: MeterNumber,
+    version: u32,
+    state: &'static str,
+    reason: String,
+    utc_s: i64,
+}
+
 impl Rows {
+    pub(super) fn ordered(&mut self, row: OrderedRow) {
+        self.ordered.push(row);
+    }
+
+    pub(super) fn outcome(
+        &mut self,
+        meter: MeterNumber,
+        version: u32,
+        state: &'static str,
+        reason: String,
+        utc_s: i64,
+    ) {
+        self.outcomes.push(OutcomeRow { meter, version, state, reason, utc_s });
+    }
+
     pub(super) fn event(&mut self, id: i64, event: &Event) {
         self.events.push((id, event.clone()));
     }
@@ -81,14 +117,26 @@ impl Rows {
         if let Some(reason) = &self.misfit {
             return Err(StoreError::damaged("memory", "batch", reason));
         }
-        let nothing = self.events.is_empty() && self.keys.is_empty() && self.latest.is_empty() && self.links.is_empty();
+        let nothing = self.events.is_empty()
+            && self.keys.is_empty()
+            && self.latest.is_empty()
+            && self.links.is_empty()
+            && self.ordered.is_empty()
+            && self.outcomes.is_empty();
         if nothing {
             return Ok(());
         }
         let mut tx = store.begin().await?;
+        // Before the events, which move these rows on.
+        for row in &self.ordered {
+            update_ordered(&mut tx, row).await?;
+        }
         for (id, event) in &self.events {
             insert_event(&mut tx, *id, event).await?;
             projection::event(&mut tx, *id, event).await?;
+        }
+        for row in &self.outcomes {
+            update_outcome(&mut tx, row).await?;
         }
         for entry in &self.journal {
             sqlx::query("INSERT INTO journal (seq, body) VALUES ($1, $2)")
@@ -136,6 +184,38 @@ impl Rows {
         tx.commit().await?;
         Ok(())
     }
+}
+
+async fn update_ordered(tx: &mut Transaction<'_, Any>, row: &OrderedRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE batch_meter SET state = $3, version = $4, reason = $5, changed_utc_s = $6
+         WHERE batch = $1 AND meter = $2",
+    )
+    .bind(row.batch)
+    .bind(row.meter.to_string())
+    .bind(row.state)
+    .bind(i64::from(row.version))
+    .bind(&row.reason)
+    .bind(row.utc_s)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A row that a read-back has closed stays closed.
+async fn update_outcome(tx: &mut Transaction<'_, Any>, row: &OutcomeRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE batch_meter SET state = $3, reason = $4, changed_utc_s = $5
+         WHERE meter = $1 AND version = $2 AND version > 0 AND state IN ('sent', 'not_reached', 'unknown', 'refused')",
+    )
+    .bind(row.meter.to_string())
+    .bind(i64::from(row.version))
+    .bind(row.state)
+    .bind(&row.reason)
+    .bind(row.utc_s)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 async fn insert_event(tx: &mut Transaction<'_, Any>, id: i64, event: &Event) -> Result<(), StoreError> {

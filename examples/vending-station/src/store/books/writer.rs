@@ -1,6 +1,8 @@
 //! The one task that changes money.
 
-use super::{BATCH_JOBS_MAX, BooksError, CHANNELS, Job, May, Poll, Routes, Sell, SellError, State, load, rows::Rows};
+use super::{
+    BATCH_JOBS_MAX, BooksError, CHANNELS, Job, May, Ordered, Poll, Routes, Sell, SellError, State, load, rows::Rows,
+};
 use crate::{
     clock::WorldClock,
     store::{Store, StoreError},
@@ -30,10 +32,10 @@ pub(super) enum SellAnswer {
 
 pub(super) struct Writer {
     store: Arc<Store>,
-    clock: WorldClock,
+    pub(super) clock: WorldClock,
     currency: Currency,
     pricer: Arc<dyn Pricer + Send + Sync>,
-    state: State,
+    pub(super) state: State,
     routes: Arc<Mutex<Routes>>,
 }
 
@@ -44,6 +46,11 @@ enum After {
         Result<(AccountId, Withheld<Vec<Effect>>), BooksError>,
     ),
     Sell(oneshot::Sender<Result<i64, SellError>>, Result<i64, SellError>, Option<(AccountId, Withheld<Vec<Effect>>)>),
+    Order(
+        oneshot::Sender<Result<Ordered, BooksError>>,
+        Result<Ordered, BooksError>,
+        Option<(AccountId, Withheld<Vec<Effect>>)>,
+    ),
     May(oneshot::Sender<bool>, bool),
     Stored(oneshot::Sender<()>),
     Look(oneshot::Sender<Box<State>>),
@@ -141,6 +148,13 @@ impl Writer {
                 });
                 afters.push(After::May(answer, may));
             }
+            Job::Order { request, answer } => {
+                let (ordered, effects) = self.order(&request, rows);
+                afters.push(After::Order(answer, ordered, effects));
+            }
+            Job::Outcome { meter, version, state, reason } => {
+                rows.outcome(meter, version, state, reason, self.clock.utc_s());
+            }
             Job::Look { answer } => afters.push(After::Look(answer)),
             Job::Sweep => {
                 let now = self.clock.now();
@@ -153,7 +167,7 @@ impl Writer {
     }
 
     /// Decides on the state in memory and applies at once, so that the next job of the batch sees it.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         id: AccountId,
         command: &Command,
@@ -285,6 +299,13 @@ impl Writer {
                     self.dispatch(self.release(account, effects));
                 }
                 let _ = answer.send(result);
+            }
+            After::Order(answer, ordered, effects) => {
+                let ordered = failed().map_or(ordered, Err);
+                if let (Ok(_), Some((account, effects))) = (&ordered, effects) {
+                    self.dispatch(self.release(account, effects));
+                }
+                let _ = answer.send(ordered);
             }
             // A reading that was not stored is told by silence.
             After::Stored(answer) => {
