@@ -106,10 +106,7 @@ pub(super) async fn list(State(station): State<Arc<Station>>) -> Result<Json<Vec
 }
 
 /// One batch with its meters.
-pub(super) async fn show(
-    State(station): State<Arc<Station>>,
-    Path(id): Path<i64>,
-) -> Result<Json<BatchView>, Problem> {
+pub(super) async fn show(State(station): State<Arc<Station>>, Path(id): Path<i64>) -> Result<Json<BatchView>, Problem> {
     Ok(Json(one(&station, id, true).await?))
 }
 
@@ -194,7 +191,19 @@ pub(super) async fn export(State(station): State<Arc<Station>>) -> Result<Respon
 }
 
 const EXPORT: [&str; 13] = [
-    "meter", "bus", "unit", "shop", "name", "building", "floor", "money", "supply", "link", "energy_kwh", "power_kw", "read_local",
+    "meter",
+    "bus",
+    "unit",
+    "shop",
+    "name",
+    "building",
+    "floor",
+    "money",
+    "supply",
+    "link",
+    "energy_kwh",
+    "power_kw",
+    "read_local",
 ];
 
 fn exported(row: &MeterRow, scale: Scale) -> [String; 13] {
@@ -239,8 +248,9 @@ pub(super) struct Wish {
 impl Wish {
     fn request(&self) -> Option<Request> {
         let given = |field: &Option<String>| field.clone().filter(|text| !text.trim().is_empty());
-        let meters = given(&self.meters)
-            .map(|text| text.split([' ', ',', '\r', '\n']).filter(|part| !part.is_empty()).map(str::to_owned).collect());
+        let meters = given(&self.meters).map(|text| {
+            text.split([' ', ',', '\r', '\n']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        });
         let select = Selection {
             building: given(&self.building),
             floor: given(&self.floor),

@@ -51,7 +51,7 @@ pub fn page(
     preview: Option<Result<Preview, String>>,
     batches: &[BatchView],
 ) -> Result<String, askama::Error> {
-    let kinds: Vec<_> = Kind::ALL.iter().map(|(_, code, en, zh)| (*code, lang.pick(en, zh))).collect();
+    let kinds: Vec<_> = Kind::ALL.into_iter().map(|(_, code, en, zh)| (code, lang.pick(en, zh))).collect();
     let (preview, refusal) = match preview {
         None => (None, None),
         Some(Ok(preview)) => (Some(preview), None),
@@ -83,13 +83,13 @@ pub fn page(
             ("any", "全部"),
             ("Export (CSV)", "导出 (CSV)"),
         ]
-        .iter()
+        .into_iter()
         .map(|(en, zh)| lang.pick(en, zh))
         .collect(),
         buildings: site.buildings.iter().map(|one| (one.code.as_str(), one.name.as_str())).collect(),
         gateways: site.gateways.iter().map(|one| one.code.as_str()).collect(),
         buses: site.buses.iter().map(|one| one.code.as_str()).collect(),
-        money: words::MONEY.iter().map(|(code, _, en, zh)| (*code, lang.pick(en, zh))).collect(),
+        money: words::MONEY.into_iter().map(|(code, _, en, zh)| (code, lang.pick(en, zh))).collect(),
         hidden,
         refusal,
         preview: preview.map(|preview| shown(preview, lang)),

@@ -206,13 +206,7 @@ pub async fn preview(store: &Store, site: &Site, request: &Request, scale: Scale
 ///
 /// # Errors
 /// [`ControlError`]; nothing is stored then.
-pub async fn take(
-    store: &Store,
-    site: &Site,
-    key: &str,
-    request: &Request,
-    scale: Scale,
-) -> Result<i64, ControlError> {
+pub async fn take(store: &Store, site: &Site, key: &str, request: &Request, scale: Scale) -> Result<i64, ControlError> {
     let rows = chosen(store, site, request, scale).await?;
     let targets = rows.iter().map(|row| TargetRow {
         meter: row.number.clone(),
@@ -279,12 +273,7 @@ async fn create(
 }
 
 /// The meters that a request chooses.
-async fn chosen(
-    store: &Store,
-    site: &Site,
-    request: &Request,
-    scale: Scale,
-) -> Result<Vec<MeterRow>, ControlError> {
+async fn chosen(store: &Store, site: &Site, request: &Request, scale: Scale) -> Result<Vec<MeterRow>, ControlError> {
     let select = &request.select;
     if *select == Selection::default() {
         return Err(ControlError::NoSelection);
@@ -302,7 +291,8 @@ async fn chosen(
 }
 
 fn is_chosen(select: &Selection, site: &Site, row: &MeterRow, scale: Scale) -> bool {
-    let is = |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|wanted| value == Some(wanted));
+    let is =
+        |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|wanted| value == Some(wanted));
     let gateway = site.buses.iter().find(|bus| bus.code == row.bus).map(|bus| bus.gateway.as_str());
     let shop = row.shop.as_ref();
     let tile = TileView::new(row, scale);

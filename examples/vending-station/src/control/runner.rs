@@ -196,8 +196,7 @@ impl Runner {
                 }
                 (Some(_), _) => ("done", String::new()),
             };
-            let advanced =
-                commands::advance(&store, batch, &target.meter, "sent", state, &reason, clock.utc_s()).await;
+            let advanced = commands::advance(&store, batch, &target.meter, "sent", state, &reason, clock.utc_s()).await;
             if let Err(error) = advanced {
                 tracing::error!(batch, meter = target.meter, %error, "a reading's result was not stored");
             }
@@ -207,7 +206,6 @@ impl Runner {
 }
 
 fn number(target: &TargetRow) -> Result<MeterNumber, RunError> {
-    let number: u64 =
-        target.meter.parse().map_err(|error| StoreError::damaged("batch_meter", &target.meter, error))?;
+    let number: u64 = target.meter.parse().map_err(|error| StoreError::damaged("batch_meter", &target.meter, error))?;
     Ok(MeterNumber::new(number)?)
 }

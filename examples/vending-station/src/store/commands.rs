@@ -111,7 +111,8 @@ pub async fn create(store: &Store, batch: &BatchRow, targets: &[TargetRow]) -> R
 /// # Errors
 /// [`StoreError`].
 pub async fn running(store: &Store) -> Result<Vec<BatchRow>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM batch WHERE state = 'running' ORDER BY id").fetch_all(store.readers()).await?;
+    let rows =
+        sqlx::query("SELECT * FROM batch WHERE state = 'running' ORDER BY id").fetch_all(store.readers()).await?;
     rows.iter().map(batch_row).collect()
 }
 
@@ -120,7 +121,8 @@ pub async fn running(store: &Store) -> Result<Vec<BatchRow>, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub async fn newest(store: &Store, limit: i64) -> Result<Vec<BatchRow>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM batch ORDER BY id DESC LIMIT $1").bind(limit).fetch_all(store.readers()).await?;
+    let rows =
+        sqlx::query("SELECT * FROM batch ORDER BY id DESC LIMIT $1").bind(limit).fetch_all(store.readers()).await?;
     rows.iter().map(batch_row).collect()
 }
 
@@ -138,14 +140,13 @@ pub async fn batch(store: &Store, id: i64) -> Result<Option<BatchRow>, StoreErro
 /// # Errors
 /// [`StoreError`].
 pub async fn targets(store: &Store, batch: i64, state: Option<&str>, limit: i64) -> Result<Vec<TargetRow>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM batch_meter WHERE batch = $1 AND ($2 = '' OR state = $2) ORDER BY meter LIMIT $3",
-    )
-    .bind(batch)
-    .bind(state.unwrap_or_default())
-    .bind(limit)
-    .fetch_all(store.readers())
-    .await?;
+    let rows =
+        sqlx::query("SELECT * FROM batch_meter WHERE batch = $1 AND ($2 = '' OR state = $2) ORDER BY meter LIMIT $3")
+            .bind(batch)
+            .bind(state.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(store.readers())
+            .await?;
     rows.iter().map(target_row).collect()
 }
 
@@ -154,10 +155,11 @@ pub async fn targets(store: &Store, batch: i64, state: Option<&str>, limit: i64)
 /// # Errors
 /// [`StoreError`].
 pub async fn counts(store: &Store, batch: i64) -> Result<Vec<(String, i64)>, StoreError> {
-    let rows = sqlx::query("SELECT state, count(*) AS n FROM batch_meter WHERE batch = $1 GROUP BY state ORDER BY state")
-        .bind(batch)
-        .fetch_all(store.readers())
-        .await?;
+    let rows =
+        sqlx::query("SELECT state, count(*) AS n FROM batch_meter WHERE batch = $1 GROUP BY state ORDER BY state")
+            .bind(batch)
+            .fetch_all(store.readers())
+            .await?;
     rows.iter().map(|row| Ok((row.try_get("state")?, row.try_get("n")?))).collect()
 }
 
@@ -234,11 +236,13 @@ pub async fn cancel(store: &Store, batch: i64, utc_s: i64) -> Result<(), StoreEr
         .bind(batch)
         .execute(&mut *tx)
         .await?;
-    sqlx::query("UPDATE batch_meter SET state = 'cancelled', changed_utc_s = $2 WHERE batch = $1 AND state = 'waiting'")
-        .bind(batch)
-        .bind(utc_s)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "UPDATE batch_meter SET state = 'cancelled', changed_utc_s = $2 WHERE batch = $1 AND state = 'waiting'",
+    )
+    .bind(batch)
+    .bind(utc_s)
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
     Ok(())
 }

@@ -19,7 +19,9 @@ impl Desk {
             (Step::Switch { version }, Done::Written { written, before, after }) => {
                 if matches!(written, Written::NotTransmitted | Written::Refused { .. }) {
                     let (state, reason) = match (written, &before) {
-                        (Written::Refused { code }, _) => ("refused", format!("the meter answers with exception {code}")),
+                        (Written::Refused { code }, _) => {
+                            ("refused", format!("the meter answers with exception {code}"))
+                        }
                         (_, Some(shown)) if shown.reading.meter != meter => {
                             ("not_reached", format!("meter {} answers in its place", shown.reading.meter))
                         }

@@ -1,7 +1,11 @@
 //! Operators' orders about supply, one meter of a batch at a time. What the relay has to be is decided by the account; here
 //! stand only the refusals that a person has to be told.
 
-use super::{BooksError, rows::{OrderedRow, Rows}, writer::Writer};
+use super::{
+    BooksError,
+    rows::{OrderedRow, Rows},
+    writer::Writer,
+};
 use prepay_core::{
     account::{Command, Effect, SupplyOrder},
     id::{AccountId, MeterNumber, OperatorId, Reason},
@@ -104,9 +108,9 @@ impl Writer {
         let meter = account.and_then(|account| account.meters().iter().find(|meter| meter.number() == request.meter));
         let Some(meter) = meter else { return Some(format!("the account of meter {} is not open", request.meter)) };
         match request.switch {
-            Switch::KeepPower | Switch::RestorePrepaid => meter.lock_out().map(|tag| {
-                format!("a work tag of operator {} forbids every close: {}", tag.by.0, tag.why.as_str())
-            }),
+            Switch::KeepPower | Switch::RestorePrepaid => meter
+                .lock_out()
+                .map(|tag| format!("a work tag of operator {} forbids every close: {}", tag.by.0, tag.why.as_str())),
             Switch::ForceOff => meter.keep_power().map(|keep| {
                 format!("operator {} keeps power on: {}; restore prepaid first", keep.by.0, keep.why.as_str())
             }),
