@@ -1,5 +1,6 @@
 //! The JSON calls and the page's addresses. A handler parses, calls one function, and shows what came of it.
 
+pub mod commands;
 pub mod history;
 pub mod order;
 pub mod problem;
@@ -40,10 +41,24 @@ pub fn router(station: Arc<Station>) -> Router {
         .route("/api/accounts/{id}", get(account))
         .route("/api/sales", post(sell))
         .route("/api/sales/{id}", get(sale))
+        .merge(commands())
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(guard))
         .with_state(station)
+}
+
+/// Remote commands. Their requests may name every meter of the site.
+fn commands() -> Router<Arc<Station>> {
+    Router::new()
+        .route("/commands", get(commands::page).post(commands::order_by_form))
+        .route("/api/commands", get(commands::list).post(commands::order))
+        .route("/api/commands/preview", post(commands::preview))
+        .route("/api/commands/{id}", get(commands::show))
+        .route("/api/commands/{id}/cancel", post(commands::cancel))
+        .route("/api/commands/{id}/retry", post(commands::retry))
+        .route("/api/meters.csv", get(commands::export))
+        .layer(axum::extract::DefaultBodyLimit::max(commands::BODY_BYTES_MAX))
 }
 
 /// A page of another site must not be able to sell: its requests carry its own origin, or another name for this host.

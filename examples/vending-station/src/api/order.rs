@@ -45,11 +45,7 @@ pub fn read(kind: Option<&str>, key: Option<&str>, body: &[u8], places: u8) -> R
     if kind.unwrap_or_default().split(';').next().unwrap_or_default().trim() != "application/json" {
         return Err(NoOrder::Bad("`Content-Type` must be application/json".into()));
     }
-    let key = key.filter(|key| is_key(key)).ok_or_else(|| {
-        NoOrder::Bad(format!(
-            "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
-        ))
-    })?;
+    let key = named(key)?;
     let Body { account, amount, channel } =
         serde_json::from_slice(body).map_err(|error| NoOrder::Bad(error.to_string()))?;
     let amount_minor = amount::parse_minor(&amount, places).ok_or_else(|| {
@@ -58,8 +54,18 @@ pub fn read(kind: Option<&str>, key: Option<&str>, body: &[u8], places: u8) -> R
     Ok(SaleOrder { key: key.to_owned(), account, amount_minor, channel })
 }
 
-fn is_key(key: &str) -> bool {
-    (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+/// The name of a request that must not be carried out twice.
+///
+/// # Errors
+/// [`NoOrder::Bad`] without one.
+pub fn named(key: Option<&str>) -> Result<&str, NoOrder> {
+    let is_key =
+        |key: &&str| (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    key.filter(is_key).ok_or_else(|| {
+        NoOrder::Bad(format!(
+            "the header `Idempotency-Key` is missing or not 1 to {KEY_CHARS_MAX} visible ASCII characters"
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The page: one tile a shop, coloured by its money, marked by supply and link.
 
+pub mod commands;
 pub mod words;
 
 use crate::{

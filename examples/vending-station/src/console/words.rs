@@ -19,7 +19,8 @@ impl Lang {
         if asked.trim().starts_with("zh") { Self::Zh } else { Self::En }
     }
 
-    fn pick(self, en: &'static str, zh: &'static str) -> &'static str {
+    /// The word of this language.
+    pub fn pick(self, en: &'static str, zh: &'static str) -> &'static str {
         match self {
             Self::En => en,
             Self::Zh => zh,
@@ -72,6 +73,8 @@ pub struct PageWords {
     pub events: &'static str,
     /// A collector.
     pub collector: &'static str,
+    /// The page of remote commands.
+    pub commands: &'static str,
 }
 
 impl PageWords {
@@ -100,6 +103,7 @@ impl PageWords {
             sales: pick("Recent sales", "最近售电"),
             events: pick("Recent events", "最近事件"),
             collector: pick("Collector", "集中器"),
+            commands: pick("Commands", "远程控制"),
         }
     }
 }
