@@ -4,12 +4,11 @@
 use super::{
     BooksError,
     rows::{OrderedRow, Rows},
-    writer::Writer,
+    writer::{Sealed, Writer},
 };
 use prepay_core::{
-    account::{Command, Effect, SupplyOrder},
+    account::{Command, SupplyOrder},
     id::{AccountId, MeterNumber, OperatorId, Reason},
-    persist::Withheld,
     reading::Force,
 };
 
@@ -74,7 +73,7 @@ impl Writer {
         &mut self,
         request: &SupplyRequest,
         rows: &mut Rows,
-    ) -> (Result<Ordered, BooksError>, Option<(AccountId, Withheld<Vec<Effect>>)>) {
+    ) -> (Result<Ordered, BooksError>, Option<Sealed>) {
         let (batch, meter, utc_s) = (request.batch, request.meter, self.clock.utc_s());
         let refuse = |rows: &mut Rows, reason: String| {
             rows.ordered(OrderedRow { batch, meter, state: "refused", version: 0, reason: reason.clone(), utc_s });

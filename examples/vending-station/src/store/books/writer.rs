@@ -39,18 +39,17 @@ pub(super) struct Writer {
     routes: Arc<Mutex<Routes>>,
 }
 
+/// What an account wants done, until it is durable.
+pub(super) type Sealed = (AccountId, Withheld<Vec<Effect>>);
+
 /// What waits for the commit.
 enum After {
     Command(
         Option<oneshot::Sender<Result<Vec<Effect>, BooksError>>>,
         Result<(AccountId, Withheld<Vec<Effect>>), BooksError>,
     ),
-    Sell(oneshot::Sender<Result<i64, SellError>>, Result<i64, SellError>, Option<(AccountId, Withheld<Vec<Effect>>)>),
-    Order(
-        oneshot::Sender<Result<Ordered, BooksError>>,
-        Result<Ordered, BooksError>,
-        Option<(AccountId, Withheld<Vec<Effect>>)>,
-    ),
+    Sell(oneshot::Sender<Result<i64, SellError>>, Result<i64, SellError>, Option<Sealed>),
+    Order(oneshot::Sender<Result<Ordered, BooksError>>, Result<Ordered, BooksError>, Option<Sealed>),
     May(oneshot::Sender<bool>, bool),
     Stored(oneshot::Sender<()>),
     Look(oneshot::Sender<Box<State>>),
