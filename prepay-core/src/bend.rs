@@ -88,6 +88,10 @@ pub enum Bend {
     RefundCountBackIsApplied,
     /// No answer to the read-back of an overwrite counts as applied.
     RefundUnknownIsApplied,
+    /// No answer to the read-back of an overwrite counts as not applied: it is given up at once.
+    RefundUnknownIsNotApplied,
+    /// The number of the meter that answers to an overwrite is not looked at.
+    RefundOtherMeterIgnored,
     /// An overwrite leaves before the supply is seen to be off.
     RefundWithoutForceOff,
     /// The supply stays off after a refund.
@@ -139,7 +143,7 @@ pub(crate) fn next(account: &Account, next: Next) -> Next {
 
 /// The truth table of overwrites as this account reads it.
 pub(crate) fn overwrite_verdict(account: &Account, verdict: OverwriteVerdict) -> OverwriteVerdict {
-    use OverwriteVerdict::{Applied, CountWentBack, Foreign, NotApplied, Torn, Unexplained};
+    use OverwriteVerdict::{Applied, CountWentBack, Foreign, NotApplied, OtherMeter, Torn, Unexplained};
     match verdict {
         NotApplied if is(account, Bend::RefundNotAppliedIsApplied) => Applied(Proof::Amount),
         Foreign { .. } if is(account, Bend::RefundForeignIsApplied) => Applied(Proof::Amount),
@@ -148,6 +152,7 @@ pub(crate) fn overwrite_verdict(account: &Account, verdict: OverwriteVerdict) ->
         Applied(Proof::CountOnly) if is(account, Bend::RefundCountOnlyIsNotApplied) => NotApplied,
         Unexplained { .. } if is(account, Bend::RefundUnexplainedIsApplied) => Applied(Proof::Amount),
         CountWentBack { .. } if is(account, Bend::RefundCountBackIsApplied) => Applied(Proof::Amount),
+        OtherMeter { .. } if is(account, Bend::RefundOtherMeterIgnored) => Applied(Proof::CountOnly),
         other => other,
     }
 }

@@ -301,6 +301,9 @@ fn unreadable(draft: &mut Draft<'_>, meter: MeterNumber, refund: RefundId) -> Re
     if bend::is(draft.account(), Bend::RefundUnknownIsApplied) {
         return close(draft, meter, Proof::Amount);
     }
+    if bend::is(draft.account(), Bend::RefundUnknownIsNotApplied) {
+        return void(draft, meter, RefundVoidCause::NeverSent);
+    }
     let (_, open) = find(draft.account(), refund)?;
     let failures = open.failures.saturating_add(1);
     draft.push(Fact::RefundUnknown { refund, meter, failures })?;

@@ -89,6 +89,7 @@ impl Auditor {
 
     pub(super) fn pays(&mut self, sale: u64, amount: u32) {
         self.paid += i64::from(amount);
+        self.refunds.receipt(sale, i64::from(amount));
         self.sales.insert(sale, Sale { amount, said: None, flagged: false, by: None, doubled: false });
     }
 
@@ -112,7 +113,7 @@ impl Auditor {
     pub(super) fn hear(&mut self, events: &[Event], meter: &SimMeter, report: &mut Report) {
         self.watch(meter, report);
         for event in events {
-            self.hear_refund(&event.fact, report);
+            self.hear_refund(&event.fact, meter, report);
             match event.fact {
                 Fact::SaleApplied { sale, count, .. } => self.say(sale.0, Said::Applied, count, meter, report),
                 Fact::SaleVoided { sale, .. } => self.say(sale.0, Said::Voided, 0, meter, report),

@@ -1,7 +1,7 @@
 //! Refunds and reversals, from the register documents: an overwrite sets remaining amount and count as they are, so
 //! whatever was sold or used since the amount was worked out is erased by it.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 
 use super::{ALIKE, Auditor, ROUNDING, Said};
 use crate::account::Fact;
@@ -13,6 +13,9 @@ const FINER: i64 = 1;
 
 /// Cents that no register tells from none: two tolerances of a write's evidence and the rounding of two readings.
 const BLUR: i64 = 10;
+
+/// Money goes back by the newest receipts of an account, so many of them; what was paid before stays at the station.
+const RECEIPTS: usize = 64;
 
 /// What somebody wants back.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,8 @@ pub(in crate::sim) struct Refunds {
     pub(super) taken_out: i64,
     /// Cents that went back over the counter.
     pub(in crate::sim) paid_back: i64,
+    /// What can still go back by each receipt, in cents, the oldest first.
+    receipts: VecDeque<(u64, i64)>,
     /// Overwrites looked at.
     looked_at: usize,
     /// A meter has taken half of a frame and nobody has looked at it since.
@@ -78,6 +83,27 @@ impl Refunds {
         drift.abs() <= 2 * writes + self.erased + blur
     }
 
+    /// Somebody has paid over the counter.
+    pub(super) fn receipt(&mut self, sale: u64, cents: i64) {
+        self.receipts.push_back((sale, cents));
+        if self.receipts.len() > RECEIPTS {
+            self.receipts.pop_front();
+        }
+    }
+
+    /// As much of an amount as the receipts cover, the newest first; of a reversal its own receipt only.
+    fn by_receipts(&mut self, cents: i64, reverses: Option<u64>) -> i64 {
+        let mut rest = cents;
+        for (sale, left) in self.receipts.iter_mut().rev() {
+            if reverses.is_none_or(|reversed| reversed == *sale) {
+                let part = rest.min(*left);
+                *left -= part;
+                rest -= part;
+            }
+        }
+        cents - rest
+    }
+
     fn reversed(&self, sale: u64) -> usize {
         let done = |known: &&Refund| known.said == Some(Said::Applied) && known.ask.reverses == Some(sale);
         self.known.values().filter(done).count()
@@ -85,23 +111,27 @@ impl Refunds {
 }
 
 impl Auditor {
-    pub(super) fn hear_refund(&mut self, fact: &Fact, report: &mut Report) {
+    pub(super) fn hear_refund(&mut self, fact: &Fact, meter: &SimMeter, report: &mut Report) {
         match *fact {
-            Fact::RefundApplied { refund, amount, .. } => {
-                self.say_refund(refund.0, Said::Applied, amount.minor(), report)
+            Fact::RefundApplied { refund, amount, count, .. } => {
+                // Somebody else has written that count.
+                let other = self.disturbed && meter.purchases == count;
+                self.say_refund(refund.0, Said::Applied, amount.minor(), other, report);
             }
-            Fact::RefundVoided { refund, .. } => self.say_refund(refund.0, Said::Voided, 0, report),
+            Fact::RefundVoided { refund, .. } => self.say_refund(refund.0, Said::Voided, 0, false, report),
             Fact::PaidBack { refund, .. } => {
                 let Some(known) = self.refunds.known.get_mut(&refund.0) else { return };
                 known.said = Some(Said::Applied);
                 let (amount, reverses) = (known.ask.amount.unwrap_or(0), known.ask.reverses);
-                self.pay_back(amount, reverses, report);
+                let covered = self.refunds.by_receipts(amount, reverses);
+                report.ledger_imbalance += u64::from(covered != amount);
+                self.pay_back(covered, reverses, report);
             }
             _ => {}
         }
     }
 
-    fn say_refund(&mut self, refund: u64, said: Said, amount: i64, report: &mut Report) {
+    fn say_refund(&mut self, refund: u64, said: Said, amount: i64, other: bool, report: &mut Report) {
         let Some(known) = self.refunds.known.get_mut(&refund) else { return };
         if known.said.is_some() {
             report.wrong_verdicts += 1;
@@ -126,7 +156,7 @@ impl Auditor {
             // The count alone: no register tells so little money from none, or from use where the supply stayed on. Or
             // somebody else has written that count.
             let blurred = amount <= BLUR || (self.refunds.torn && self.races());
-            if blurred || self.disturbed {
+            if blurred || other {
                 report.indistinguishable += 1;
                 self.refunds.erased += amount.abs();
             } else {
@@ -143,8 +173,8 @@ impl Auditor {
         self.refunds.taken_out += amount;
         if ask.to_channel {
             // What no receipt explains stays at the station.
-            let receipts = self.paid - self.refunds.paid_back;
-            self.pay_back(amount.min(receipts).max(0), ask.reverses, report);
+            let covered = self.refunds.by_receipts(amount, ask.reverses);
+            self.pay_back(covered, ask.reverses, report);
         }
     }
 

@@ -21,7 +21,7 @@ const OPERATIONS: [Operation; 8] = [
     Operation { per_mille: 200, run: Cell::settles },
     Operation { per_mille: 100, run: Cell::refund },
     Operation { per_mille: 60, run: Cell::reverse },
-    Operation { per_mille: 30, run: Cell::pay_out },
+    Operation { per_mille: 45, run: Cell::pay_out },
     Operation { per_mille: 1_000, run: Cell::stranger_at_the_meter },
 ];
 
