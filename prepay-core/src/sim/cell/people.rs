@@ -35,6 +35,7 @@ impl Cell {
             let mut other = self.meter.clone();
             other.number = self.meter.number % MeterNumber::MAX + 1;
             other.taken.clear();
+            other.overwrites.clear();
             other.purchases = other.purchases.wrapping_add(small(self.rng.below(2)));
             self.put_aside = Some(core::mem::replace(&mut self.meter, other));
         }
@@ -96,6 +97,7 @@ impl Cell {
                 SaleResolution::NotApplied
             }
         });
+        let sale = sale.or_else(|| self.fate_of_the_refund());
         let Ok(why) = Reason::new("looked at the meter") else { return };
         let (meter, by, reading) = (self.number, OPERATOR, self.show());
         if self.tell(&Command::ReleaseQuarantine { meter, by, why, reading, sale }, report) == Told::Stored {
