@@ -24,7 +24,7 @@ impl Cell {
             let cents = i64::try_from(self.rng.between(1, 5_000)).unwrap_or(1);
             self.auditor.overwritten += cents;
             self.meter.overwrite(cents);
-        } else if self.rng.chance(4) {
+        } else if self.rng.chance(12) {
             report.faults.foreign_writes += 1;
             self.auditor.disturbed = true;
             self.auditor.count_lowered = true;
