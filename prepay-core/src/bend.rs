@@ -78,6 +78,24 @@ pub enum Bend {
     RefundNotAppliedIsApplied,
     /// An overwrite whose count came without its balance counts as applied.
     RefundForeignIsApplied,
+    /// An overwrite that was applied counts as not applied.
+    RefundAppliedIsNotApplied,
+    /// An overwrite that only the count shows counts as not applied.
+    RefundCountOnlyIsNotApplied,
+    /// An overwrite with further writes behind it counts as applied.
+    RefundUnexplainedIsApplied,
+    /// An overwrite behind which the count is lower counts as applied.
+    RefundCountBackIsApplied,
+    /// No answer to the read-back of an overwrite counts as applied.
+    RefundUnknownIsApplied,
+    /// No answer to the read-back of an overwrite counts as not applied: it is given up at once.
+    RefundUnknownIsNotApplied,
+    /// The number of the meter that answers to an overwrite is not looked at.
+    RefundOtherMeterIgnored,
+    /// An overwrite leaves before the supply is seen to be off.
+    RefundWithoutForceOff,
+    /// The supply stays off after a refund.
+    RefundNotRestored,
     /// An overwrite whose balance came without its count is sent again.
     TornIsNotApplied,
     /// A refund is closed as soon as the meter shows it, without the fence.
@@ -125,11 +143,16 @@ pub(crate) fn next(account: &Account, next: Next) -> Next {
 
 /// The truth table of overwrites as this account reads it.
 pub(crate) fn overwrite_verdict(account: &Account, verdict: OverwriteVerdict) -> OverwriteVerdict {
-    use OverwriteVerdict::{Applied, Foreign, NotApplied, Torn};
+    use OverwriteVerdict::{Applied, CountWentBack, Foreign, NotApplied, OtherMeter, Torn, Unexplained};
     match verdict {
         NotApplied if is(account, Bend::RefundNotAppliedIsApplied) => Applied(Proof::Amount),
         Foreign { .. } if is(account, Bend::RefundForeignIsApplied) => Applied(Proof::Amount),
         Torn { .. } if is(account, Bend::TornIsNotApplied) => NotApplied,
+        Applied(Proof::Amount) if is(account, Bend::RefundAppliedIsNotApplied) => NotApplied,
+        Applied(Proof::CountOnly) if is(account, Bend::RefundCountOnlyIsNotApplied) => NotApplied,
+        Unexplained { .. } if is(account, Bend::RefundUnexplainedIsApplied) => Applied(Proof::Amount),
+        CountWentBack { .. } if is(account, Bend::RefundCountBackIsApplied) => Applied(Proof::Amount),
+        OtherMeter { .. } if is(account, Bend::RefundOtherMeterIgnored) => Applied(Proof::CountOnly),
         other => other,
     }
 }

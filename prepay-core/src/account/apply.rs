@@ -7,7 +7,7 @@ use super::posting::first_transfer;
 use super::receipts::Payment;
 use super::state::Account;
 use super::terms::Purse;
-use super::{meter_facts, money_facts, refund_facts, replaced_facts, settled};
+use super::{admits, meter_facts, money_facts, refund_facts, replaced_facts, settled};
 use crate::bend;
 use crate::id::MeterNumber;
 use crate::sale::{OpenSale, Phase};
@@ -17,10 +17,11 @@ pub(super) fn apply(account: &mut Account, event: &Event) -> Result<(), ApplyErr
     if event.account != account.id {
         return Err(ApplyError::Account { expected: account.id.0, found: event.account.0 });
     }
-    let expected = account.seq.saturating_add(1);
+    let expected = account.seq.checked_add(1).ok_or(ApplyError::Full { last: account.seq })?;
     if event.seq != expected {
         return Err(ApplyError::Sequence { expected, found: event.seq });
     }
+    admits::check(account, &event.fact).map_err(|fact| ApplyError::Impossible { seq: event.seq, fact })?;
     take(account, event)?;
     account.seq = event.seq;
     Ok(())
@@ -30,9 +31,6 @@ fn take(account: &mut Account, event: &Event) -> Result<(), ApplyError> {
     let impossible = |fact| ApplyError::Impossible { seq: event.seq, fact };
     match &event.fact {
         Fact::Opened { terms, meters, station_credit } => {
-            if !matches!(account.service, Service::NotOpened | Service::Prepared) {
-                return Err(impossible("opened"));
-            }
             let in_meter = terms.purse == Purse::InMeter;
             account.meters = meters.iter().map(|opening| opened_meter(opening, in_meter)).collect();
             account.purse = *station_credit;

@@ -24,8 +24,14 @@ pub enum ApplyError {
         /// The event's.
         found: u64,
     },
-    /// It speaks of something that is not there.
-    #[error("event {seq} ({fact}) speaks of something that this account does not have")]
+    /// No number is left for another event.
+    #[error("event {last} was the last one that can be numbered")]
+    Full {
+        /// The last one.
+        last: u64,
+    },
+    /// It speaks of something that is not there, or can't follow what is.
+    #[error("event {seq} ({fact}) does not fit what this account is")]
     Impossible {
         /// The event.
         seq: u64,

@@ -12,7 +12,7 @@ use super::refund_requests::{Ordered, check_no_write_open};
 use super::refusal::Refusal;
 use super::state::Account;
 use super::terms::{MeterTerms, Purse, Terms};
-use super::{debts, observe, opening, orders, receipts, settle};
+use super::{debts, observe, opening, orders, receipts, replacing, settle};
 use crate::id::{ChannelId, MeterNumber};
 use crate::money::Money;
 use crate::reading::MeterReading;
@@ -90,6 +90,7 @@ pub(super) fn attach(draft: &mut Draft<'_>, take_over: &MeterTakeOver) -> Result
     let meter = take_over.terms.meter;
     let numbers = draft.account().meters().iter().map(super::MeterState::number);
     opening::check_meters(numbers.chain([meter]))?;
+    replacing::check_not_on_bench(draft, meter)?;
     let opening = opening::opening_of(take_over, terms.purse)?;
     let credit = if terms.purse == Purse::InMeter { opening.shown.balance } else { Money::ZERO };
     draft.push(Fact::MeterAttached { opening: Box::new(opening), credit })?;
@@ -144,6 +145,9 @@ pub(super) fn close(
     by: Ordered<'_>,
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
+    if let Some(waiting) = draft.account().on_bench.first() {
+        return Err(Refusal::WaitsForBench { meter: waiting.meter.number() });
+    }
     let mut index = 0_usize;
     while let Some(meter) = draft.account().meters().get(index).map(super::MeterState::number) {
         last_booking(draft, meter, one_of(readings, meter)?, pricer)?;

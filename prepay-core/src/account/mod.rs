@@ -8,6 +8,7 @@
 //! events (and the ledger entries of [`postings`]) in one transaction, applies them, and opens the effects with the
 //! receipt. After a crash [`Account::rebuild`] folds the stored events, and [`Account::resume`] says what to do next.
 
+mod admits;
 mod apply;
 mod apply_error;
 mod command;

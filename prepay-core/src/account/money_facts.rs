@@ -22,7 +22,9 @@ pub(super) fn take_life(account: &mut Account, fact: &Fact, seq: u64) -> Result<
         Fact::Closed { payback, paid, collected, written_off, .. } => {
             let gone = receipts::sum(payback)?.plus(*paid)?.plus(*written_off)?;
             let purse = account.purse.plus(*collected)?.minus(gone)?;
-            account.receipts.give_back(payback)?;
+            let mut kept = account.receipts.clone();
+            kept.give_back(payback)?;
+            account.receipts = kept;
             account.purse = purse;
             account.service = Service::Closed;
         }

@@ -50,7 +50,8 @@ pub(super) fn take_in(
     }
     let is = |rule| bend::is(draft.account(), rule);
     let taking_over = state.carry.is_some();
-    if reading.meter != meter && !is(Bend::OtherMeterIgnored) {
+    let any_meter = is(Bend::OtherMeterIgnored) || (is(Bend::RefundOtherMeterIgnored) && state.refund().is_some());
+    if reading.meter != meter && !any_meter {
         return quarantine(draft, meter, QuarantineReason::OtherMeter { shown: reading.meter }, reading);
     }
     if draft.terms()?.purse == Purse::AtStation {

@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use super::replacing::carried_count;
 use super::state::Account;
 use super::{observe, orders, receipts, replacing, sales};
+use crate::bend::{self, Bend};
 use crate::id::{MeterNumber, OperatorId, Reason, RefundId};
 use crate::money::Money;
 use crate::reading::{Force, MeterReading};
@@ -47,7 +48,8 @@ pub(super) fn begin(
     observe::assess(draft, meter, reading, pricer)?;
     let state = draft.meter(meter)?;
     let Some(open) = state.refund().filter(|_| state.quarantine().is_none()) else { return Ok(()) };
-    if state.order().decided.force == Force::Off && (reading.relay_closed || reading.force != Force::Off) {
+    let waits = !bend::is(draft.account(), Bend::RefundWithoutForceOff);
+    if waits && state.order().decided.force == Force::Off && (reading.relay_closed || reading.force != Force::Off) {
         // Not off yet: overwriting now would erase what is used in the meantime.
         let not_before_mono_ms = draft.now.mono_after(OFF_WAIT_MS);
         draft.effect(Effect::StartRefund { refund, meter, not_before_mono_ms });
@@ -123,6 +125,12 @@ pub(super) fn read_back(
 }
 
 fn unreadable(draft: &mut Draft<'_>, meter: MeterNumber, refund: RefundId) -> Result<(), Refusal> {
+    if bend::is(draft.account(), Bend::RefundUnknownIsApplied) {
+        return close(draft, meter, Proof::Amount);
+    }
+    if bend::is(draft.account(), Bend::RefundUnknownIsNotApplied) {
+        return void(draft, meter, RefundVoidCause::NeverSent);
+    }
     let (_, open) = find(draft.account(), refund)?;
     let failures = open.failures.saturating_add(1);
     draft.push(Fact::RefundUnknown { refund, meter, failures })?;
@@ -157,7 +165,7 @@ pub(super) fn conclude(
         _ => (false, None),
     };
     let judged = verdict(meter, &begun.overwrite, used, terms.tolerance, Some(reading));
-    let reason = match crate::bend::overwrite_verdict(draft.account(), judged) {
+    let reason = match bend::overwrite_verdict(draft.account(), judged) {
         OverwriteVerdict::Applied(proof) => return follow(draft, meter, reading, Seen::Applied, Some(proof), pricer),
         OverwriteVerdict::NotApplied => {
             return follow(draft, meter, reading, Seen::NotApplied { used: !still }, None, pricer);
@@ -184,7 +192,7 @@ fn follow(
     let behind_fence = observe::behind_fence(draft, meter, reading.taken.mono_ms)?;
     let Some(open) = draft.meter(meter)?.refund() else { return Ok(()) };
     let (refund, phase) = (open.id, open.phase);
-    let next = crate::bend::refund_next(draft.account(), open.next(seen, &policy, behind_fence));
+    let next = bend::refund_next(draft.account(), open.next(seen, &policy, behind_fence));
     let waits_already = matches!((phase, next), (RefundPhase::Fencing { .. }, RefundNext::Fence { .. }));
     if !waits_already {
         draft.push(Fact::RefundJudged { refund, meter, next, proof })?;

@@ -208,6 +208,12 @@ pub enum Refusal {
         /// The most.
         max: usize,
     },
+    /// What is in suspense for it has to find its place first: read it on the bench, or accept the estimate.
+    #[error("meter {meter} waits for the bench")]
+    WaitsForBench {
+        /// The meter.
+        meter: MeterNumber,
+    },
     /// The meter on the bench shows writes that the books do not: what became of an open sale was judged wrongly.
     #[error("meter {meter} shows count {shown}, the books expect {expected}")]
     BenchCount {

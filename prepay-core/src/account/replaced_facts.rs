@@ -52,18 +52,23 @@ pub(super) fn take(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), A
         Fact::ReplacementDone { old, new, carry, count, .. } => {
             let place = account.meters.iter().position(|state| state.terms.meter == *old);
             let place = place.ok_or(impossible("replacement_done"))?;
-            let mut gone = account.meters.get(place).cloned().ok_or(impossible("replacement_done"))?;
-            let state = find(account, *new).ok_or(impossible("replacement_done"))?;
-            take_over(state, &gone, carry, *count);
-            account.meters.remove(place);
-            if let Some(estimate) = carry.estimate.clone() {
-                // As it was before the estimate, so that the bench can tell the difference.
-                if carry.in_meter {
-                    gone.purse = carry.credit.plus(carry.overdrawn)?.plus(estimate.charge)?;
+            let gone = account.meters.get(place).cloned().ok_or(impossible("replacement_done"))?;
+            let waits = match carry.estimate.clone() {
+                Some(estimate) => {
+                    let mut meter = gone.clone();
+                    // As it was before the estimate, so that the bench can tell the difference.
+                    if carry.in_meter {
+                        meter.purse = carry.credit.plus(carry.overdrawn)?.plus(estimate.charge)?;
+                    }
+                    meter.marks = Marks::default();
+                    Some(OnBench { meter, estimate })
                 }
-                gone.marks = Marks::default();
-                account.on_bench.push(OnBench { meter: gone, estimate });
-            }
+                None => None,
+            };
+            let state = find(account, *new).ok_or(impossible("replacement_done"))?;
+            take_over(state, &gone, carry, *count)?;
+            account.meters.remove(place);
+            account.on_bench.extend(waits);
         }
         Fact::ReplacementRolledBack { old, new, carry, .. } => {
             let charge = carry.estimate.as_ref().map_or(Money::ZERO, |estimate| estimate.charge);
@@ -84,8 +89,10 @@ pub(super) fn take(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), A
 }
 
 /// What moves with the tenant: credit, count, where pricing stands, energy, and the orders of people.
-fn take_over(new: &mut MeterState, old: &MeterState, carry: &Carry, count: u16) {
+fn take_over(new: &mut MeterState, old: &MeterState, carry: &Carry, count: u16) -> Result<(), ApplyError> {
     let estimate = carry.estimate.as_ref();
+    let (charge, tax) = estimate.map_or((Money::ZERO, Money::ZERO), |estimate| (estimate.charge, estimate.tax));
+    let (charged, taxed) = (old.charged.plus(charge)?, old.taxed.plus(tax)?);
     new.purse = carry.credit;
     new.refund = None;
     new.carry = None;
@@ -97,9 +104,8 @@ fn take_over(new: &mut MeterState, old: &MeterState, carry: &Carry, count: u16) 
     }
     new.pricer = estimate.map_or_else(|| old.pricer.clone(), |estimate| estimate.pricer.clone());
     new.series = Series::new(*new.series.base(), new.pricer.clone());
-    let (charge, tax) = estimate.map_or((Money::ZERO, Money::ZERO), |estimate| (estimate.charge, estimate.tax));
-    new.charged = old.charged.plus(charge).unwrap_or(old.charged);
-    new.taxed = old.taxed.plus(tax).unwrap_or(old.taxed);
+    new.charged = charged;
+    new.taxed = taxed;
     let estimated = estimate.map_or(0, |estimate| estimate.usage.total_centi_kwh);
     new.carried_centi_kwh = old.energy_centi_kwh().saturating_add(estimated);
     new.drift = old.drift;
@@ -109,6 +115,7 @@ fn take_over(new: &mut MeterState, old: &MeterState, carry: &Carry, count: u16) 
     new.lock_out.clone_from(&old.lock_out);
     new.shed = old.shed;
     new.friendly = old.friendly;
+    Ok(())
 }
 
 impl MeterState {

@@ -99,6 +99,7 @@ pub(super) fn request(
     let purse = draft.terms()?.purse;
     let numbers = draft.account().meters().iter().map(MeterState::number);
     opening::check_meters(numbers.chain([new.terms.meter]))?;
+    check_not_on_bench(draft, new.terms.meter)?;
     // What a new meter shows is written over, so it may show anything.
     let opening = Box::new(opening::opening_of(new, Purse::AtStation)?);
     let estimate = match last {
@@ -134,6 +135,12 @@ pub(super) fn request(
     }
     done(draft, refund, old, new, count, Proof::Operator)?;
     observe::assess_purse(draft)
+}
+
+/// A meter that waits for the bench is not put to use again: two things would be in suspense under one number.
+pub(super) fn check_not_on_bench(draft: &Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
+    let waits = draft.account().on_bench.iter().any(|waiting| waiting.meter.number() == meter);
+    if waits { Err(Refusal::WaitsForBench { meter }) } else { Ok(()) }
 }
 
 /// The count that the new meter gets: the old one's and one more, for the write itself. Never the one that it shows, so

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::apply::find;
 use super::apply_error::ApplyError;
 use super::event::Fact;
-use super::meter_state::{DriftCount, point};
+use super::meter_state::point;
 use super::state::Account;
 use crate::id::MeterNumber;
 use crate::money::Money;
@@ -69,18 +69,20 @@ pub(super) fn take(account: &mut Account, settled: &Settled, seq: u64) -> Result
     let charged = state.charged.plus(settled.charge)?;
     let taxed = state.taxed.plus(settled.tax)?;
     let drifting = settled.difference == DifferenceKind::PriceLag;
+    let mut drift = state.drift;
     if drifting {
-        let sum = state.drift.sum.plus(settled.difference_amount()?)?;
-        state.drift = DriftCount { settlements: state.drift.settlements.saturating_add(1), sum, ..state.drift };
+        drift.sum = drift.sum.plus(settled.difference_amount()?)?;
+        drift.settlements = drift.settlements.saturating_add(1);
     } else if settled.difference == DifferenceKind::Rounding {
-        state.drift.rounding = state.drift.rounding.plus(settled.difference_amount()?)?;
+        drift.rounding = drift.rounding.plus(settled.difference_amount()?)?;
     }
-    let purse = if settled.in_meter {
-        state.purse = state.purse.minus(settled.booked)?;
-        purse
+    let (in_meter, purse) = if settled.in_meter {
+        (state.purse.minus(settled.booked)?, purse)
     } else {
-        purse.minus(settled.booked)?
+        (state.purse, purse.minus(settled.booked)?)
     };
+    state.drift = drift;
+    state.purse = in_meter;
     state.charged = charged;
     state.taxed = taxed;
     state.drifting = drifting;

@@ -303,7 +303,8 @@ impl Account {
             keep_power: meter.keep_power.is_some(),
             // The station's own order while it takes credit out of the meter stands like an operator's.
             forced_off: meter.forced_off.is_some()
-                || (meter.quarantine.is_none() && meter.refund.as_ref().is_some_and(OpenRefund::holds_off)),
+                || (meter.quarantine.is_none() && meter.refund.as_ref().is_some_and(OpenRefund::holds_off))
+                || (self.latest_refund.is_some() && bend::is(self, Bend::RefundNotRestored)),
             load_limit: meter.shed,
             friendly_hours: meter.friendly,
             arrears: self.credit_of(meter) == Credit::Arrears

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::meter::{Author, SimMeter};
+use super::meter::{Author, Part, SimMeter};
 use super::report::Faults;
 use super::rng::Rng;
 
@@ -16,6 +16,7 @@ pub(super) const TIMEOUT_MS: u64 = 500;
 pub(super) enum Frame {
     Read,
     Purchase { amount: u32, count: u16, author: Author },
+    Overwrite { remaining: u32, count: u16, refund: u64 },
     Force { mode: u16, state: u16 },
 }
 
@@ -137,7 +138,7 @@ impl Link {
             // The meter loses power inside the write: it happened or it did not, and nobody answers.
             faults.power_losses += 1;
             if rng.chance(500) {
-                deliver(frame, meter);
+                deliver_torn(frame, meter, rng);
             }
             self.meter_dark_until_ms = at + rng.between(500, 20_000);
             silence(now_ms);
@@ -172,6 +173,18 @@ fn deliver(frame: Frame, meter: &mut SimMeter) {
     match frame {
         Frame::Read => {}
         Frame::Purchase { amount, count, author } => meter.purchase(amount, count, author),
+        Frame::Overwrite { remaining, count, refund } => meter.overwrite_both(remaining, count, refund, Part::Whole),
         Frame::Force { mode, state } => meter.force = (mode, state),
     }
+}
+
+/// Two registers that are written together can be torn apart by a loss of power; nothing else has two.
+fn deliver_torn(frame: Frame, meter: &mut SimMeter, rng: &mut Rng) {
+    let Frame::Overwrite { remaining, count, refund } = frame else { return deliver(frame, meter) };
+    let part = match rng.below(4) {
+        0 => Part::Balance,
+        1 => Part::Count,
+        _ => Part::Whole,
+    };
+    meter.overwrite_both(remaining, count, refund, part);
 }

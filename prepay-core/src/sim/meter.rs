@@ -30,6 +30,25 @@ pub(super) struct Taken {
     pub(super) count: u16,
 }
 
+/// Which part of an overwrite a meter has taken when it lost power inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Balance,
+    Count,
+}
+
+/// An overwrite of remaining amount and purchase count that the meter took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Overwritten {
+    /// Whose it is: known to the simulation only.
+    pub(super) refund: u64,
+    pub(super) part: Part,
+    /// The remaining amount before and after, hundredths.
+    pub(super) before: i64,
+    pub(super) after: i64,
+}
+
 /// Registers of 0200H and 0057H, in raw units.
 #[derive(Debug, Clone)]
 pub(super) struct SimMeter {
@@ -51,6 +70,7 @@ pub(super) struct SimMeter {
     rest: [u32; 4],
     pub(super) rule: CountRule,
     pub(super) taken: Vec<Taken>,
+    pub(super) overwrites: Vec<Overwritten>,
 }
 
 impl SimMeter {
@@ -66,6 +86,7 @@ impl SimMeter {
             rest: [0; 4],
             rule,
             taken: Vec::new(),
+            overwrites: Vec::new(),
         }
     }
 
@@ -110,6 +131,18 @@ impl SimMeter {
             self.purchases = count;
             self.taken.push(Taken { author, amount, count });
         }
+    }
+
+    /// Function 20H @0200H: remaining amount and purchase count as they are, whatever was there before.
+    pub(super) fn overwrite_both(&mut self, cents: u32, count: u16, refund: u64, part: Part) {
+        let before = self.remaining();
+        if part != Part::Count {
+            self.credit = i64::from(cents) * 100;
+        }
+        if part != Part::Balance {
+            self.purchases = count;
+        }
+        self.overwrites.push(Overwritten { refund, part, before, after: self.remaining() });
     }
 
     /// Somebody writes the remaining amount itself.

@@ -4,9 +4,10 @@ use alloc::format;
 
 use super::{Cell, Crashed, Told};
 use crate::account::{Command, Effect, ReadBack};
-use crate::id::{MeterNumber, SaleId};
+use crate::id::{MeterNumber, RefundId, SaleId};
 use crate::money::Money;
 use crate::reading::{Force, MeterFlags, MeterReading, Rates, Registers};
+use crate::refund::MoneyWrite;
 use crate::sale::SendOutcome;
 use crate::sim::link::{Answer, FRAME_LIFE_MS, Frame};
 use crate::sim::meter::Author;
@@ -37,6 +38,25 @@ impl Cell {
                 // The longest life of a frame has to pass.
                 self.trouble_ms = self.now_ms + FRAME_LIFE_MS;
             }
+            Effect::StartRefund { refund, .. } => match self.read(report) {
+                Ok(Some(evidence)) => drop(self.tell(&Command::BeginRefund { refund, evidence }, report)),
+                Ok(None) => self.todo.push((self.now_ms + 2_000, effect)),
+                Err(Crashed) => {}
+            },
+            Effect::OverwriteBalance { refund, write, frame, .. } if self.account.may_overwrite(refund, frame) => {
+                self.overwrite(refund, &write, report);
+            }
+            Effect::ReadBackRefund { refund, .. } => {
+                let read_back = match self.read(report) {
+                    Ok(Some(reading)) => ReadBack::Reading(reading),
+                    Ok(None) => ReadBack::Unreadable,
+                    Err(Crashed) => return,
+                };
+                self.tell(&Command::RefundReadBack { refund, read_back }, report);
+            }
+            Effect::FenceRefund { refund, .. } => {
+                self.tell(&Command::RefundFenceClosed { refund }, report);
+            }
             Effect::WriteForce { meter, version, force, .. } if self.account.may_write(meter, version) => {
                 self.auditor.order_written(version, report);
                 self.write_force(version, force, report);
@@ -57,12 +77,20 @@ impl Cell {
             report.crash("send a purchase", Crash::EffectDone);
             return self.crash();
         }
-        let outcome = match answer {
-            Answer::Reply => SendOutcome::ReplySeen,
-            Answer::Silence => SendOutcome::NoReply,
-            Answer::NoConnection => SendOutcome::NotTransmitted,
-        };
-        self.tell(&Command::SaleSent { sale, outcome }, report);
+        self.tell(&Command::SaleSent { sale, outcome: outcome_of(answer) }, report);
+    }
+
+    /// Writes remaining amount and count in one frame.
+    fn overwrite(&mut self, refund: RefundId, write: &MoneyWrite, report: &mut Report) {
+        let remaining = u32::try_from(write.remaining().minor()).unwrap_or(0);
+        let frame = Frame::Overwrite { remaining, count: write.purchase_count(), refund: refund.0 };
+        let answer = self.exchange(frame, report);
+        if self.chaos(30) {
+            report.faults.crashes_after_send += 1;
+            report.crash("overwrite a balance", Crash::EffectDone);
+            return self.crash();
+        }
+        self.tell(&Command::RefundSent { refund, outcome: outcome_of(answer) }, report);
     }
 
     pub(super) fn write_force(&mut self, version: u32, force: Force, report: &mut Report) {
@@ -144,5 +172,14 @@ impl Cell {
             prepaid_enabled: self.meter.prepaid_on,
             taken: self.now(),
         }
+    }
+}
+
+/// What the sender of a frame knows about it.
+const fn outcome_of(answer: Answer) -> SendOutcome {
+    match answer {
+        Answer::Reply => SendOutcome::ReplySeen,
+        Answer::Silence => SendOutcome::NoReply,
+        Answer::NoConnection => SendOutcome::NotTransmitted,
     }
 }

@@ -3,6 +3,7 @@
 mod driver;
 mod operations;
 mod people;
+mod refund;
 mod station;
 mod vend;
 
@@ -54,6 +55,7 @@ pub(super) struct Cell {
     auditor: Auditor,
     bend: Option<Bend>,
     next_sale: u64,
+    next_refund: u64,
     transmissions: u64,
     first_sent_ms: Option<u64>,
     read_backs: u32,
@@ -114,6 +116,7 @@ impl Cell {
             auditor: Auditor::new(raw, rng.chance(200)),
             bend: config.bend,
             next_sale: 1,
+            next_refund: 1,
             transmissions: 0,
             first_sent_ms: None,
             read_backs: 0,
@@ -229,7 +232,9 @@ impl Cell {
             self.wait(200_000);
         }
         let credit = if self.auditor.at_station {
-            self.station_paid - i64::try_from((self.priced_micro + 5_000) / 10_000).unwrap_or(0)
+            self.station_paid
+                - self.auditor.refunds.paid_back
+                - i64::try_from((self.priced_micro + 5_000) / 10_000).unwrap_or(0)
         } else {
             self.meter.remaining()
         };

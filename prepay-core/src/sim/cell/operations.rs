@@ -14,11 +14,14 @@ pub(super) struct Operation {
 }
 
 /// In the order in which they are drawn.
-const OPERATIONS: [Operation; 5] = [
+const OPERATIONS: [Operation; 8] = [
     Operation { per_mille: 20, run: Cell::clock_jumps },
     Operation { per_mille: 15, run: Cell::summer_time },
     Operation { per_mille: 300, run: Cell::order },
     Operation { per_mille: 200, run: Cell::settles },
+    Operation { per_mille: 100, run: Cell::refund },
+    Operation { per_mille: 60, run: Cell::reverse },
+    Operation { per_mille: 45, run: Cell::pay_out },
     Operation { per_mille: 1_000, run: Cell::stranger_at_the_meter },
 ];
 

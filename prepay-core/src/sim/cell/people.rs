@@ -24,7 +24,7 @@ impl Cell {
             let cents = i64::try_from(self.rng.between(1, 5_000)).unwrap_or(1);
             self.auditor.overwritten += cents;
             self.meter.overwrite(cents);
-        } else if self.rng.chance(4) {
+        } else if self.rng.chance(12) {
             report.faults.foreign_writes += 1;
             self.auditor.disturbed = true;
             self.auditor.count_lowered = true;
@@ -35,6 +35,7 @@ impl Cell {
             let mut other = self.meter.clone();
             other.number = self.meter.number % MeterNumber::MAX + 1;
             other.taken.clear();
+            other.overwrites.clear();
             other.purchases = other.purchases.wrapping_add(small(self.rng.below(2)));
             self.put_aside = Some(core::mem::replace(&mut self.meter, other));
         }
@@ -96,6 +97,7 @@ impl Cell {
                 SaleResolution::NotApplied
             }
         });
+        let sale = sale.or_else(|| self.fate_of_the_refund());
         let Ok(why) = Reason::new("looked at the meter") else { return };
         let (meter, by, reading) = (self.number, OPERATOR, self.show());
         if self.tell(&Command::ReleaseQuarantine { meter, by, why, reading, sale }, report) == Told::Stored {

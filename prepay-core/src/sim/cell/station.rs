@@ -129,7 +129,9 @@ impl Cell {
     pub(super) fn schedule(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let due_ms = match effect {
-                Effect::ReadBack { not_before_mono_ms, .. } => {
+                Effect::ReadBack { not_before_mono_ms, .. }
+                | Effect::StartRefund { not_before_mono_ms, .. }
+                | Effect::ReadBackRefund { not_before_mono_ms, .. } => {
                     self.boot_ms + not_before_mono_ms.saturating_sub(self.mono_base_ms)
                 }
                 _ => self.now_ms,
@@ -183,6 +185,15 @@ const fn step_of(command: &Command) -> &'static str {
         Command::ProbeDue { .. } => "probe",
         Command::FenceClosed { .. } => "close the fence",
         Command::RequestVoid { .. } => "ask for a void",
+        Command::RequestRefund { from: None, .. } => "pay out",
+        Command::RequestRefund { .. } => "request a refund",
+        Command::RequestReversal { .. } => "request a reversal",
+        Command::BeginRefund { .. } => "begin a refund",
+        Command::RefundSent { .. } => "note what was overwritten",
+        Command::RefundReadBack { .. } => "judge an overwrite",
+        Command::RefundProbeDue { .. } => "probe a refund",
+        Command::RefundFenceClosed { .. } => "close the fence of a refund",
+        Command::RequestRefundVoid { .. } => "give a refund up",
         Command::ReleaseQuarantine { .. } => "release a quarantine",
         Command::OrderSupply { .. } => "order supply",
         Command::PlaceLockOut { .. } => "place a lock-out",

@@ -1,6 +1,10 @@
 //! Keeps its own accounts of what was paid, what the meter took and what stands, and compares.
 
+mod refunds;
+
 use alloc::collections::{BTreeMap, BTreeSet};
+
+pub(super) use refunds::{Ask, Refunds, was_taken_out};
 
 use super::meter::{Author, CountRule, SimMeter};
 use super::report::Report;
@@ -74,6 +78,8 @@ pub(super) struct Auditor {
     explained_duplicates: u64,
     /// Cents of sales that were credited twice behind a count that a stranger had set back.
     hidden_doubles: i64,
+    /// What was asked to be taken out of the meter, and what became of it.
+    pub(super) refunds: Refunds,
 }
 
 impl Auditor {
@@ -83,7 +89,13 @@ impl Auditor {
 
     pub(super) fn pays(&mut self, sale: u64, amount: u32) {
         self.paid += i64::from(amount);
+        self.refunds.receipt(sale, i64::from(amount));
         self.sales.insert(sale, Sale { amount, said: None, flagged: false, by: None, doubled: false });
+    }
+
+    /// Cents of a sale.
+    pub(super) fn amount_of(&self, sale: u64) -> Option<u32> {
+        self.sales.get(&sale).map(|known| known.amount)
     }
 
     pub(super) fn knows(&self, sale: u64) -> bool {
@@ -101,12 +113,13 @@ impl Auditor {
     pub(super) fn hear(&mut self, events: &[Event], meter: &SimMeter, report: &mut Report) {
         self.watch(meter, report);
         for event in events {
+            self.hear_refund(&event.fact, meter, report);
             match event.fact {
                 Fact::SaleApplied { sale, count, .. } => self.say(sale.0, Said::Applied, count, meter, report),
                 Fact::SaleVoided { sale, .. } => self.say(sale.0, Said::Voided, 0, meter, report),
                 Fact::MeterQuarantined { .. } => {
                     report.quarantined += 1;
-                    if !self.disturbed && self.duplicates <= self.explained_duplicates {
+                    if !self.disturbed && self.duplicates <= self.explained_duplicates && !self.refunds.torn {
                         report.false_quarantines += 1;
                     }
                 }
@@ -183,12 +196,14 @@ impl Auditor {
             }
         }
         self.looked_at = meter.taken.len();
+        self.watch_overwrites(meter, report);
     }
 
     /// Somebody has looked at the meter and taken what it shows for granted.
     pub(super) fn explained(&mut self) {
         self.disturbed = false;
         self.explained_duplicates = self.duplicates;
+        self.refunds.torn = false;
     }
 
     /// A relay order goes out: only the newest may.
@@ -216,6 +231,7 @@ impl Auditor {
                 _ => {}
             }
         }
+        report.unresolved += self.refunds.unresolved();
         self.check_books(account, ledger, journal, meter, report);
     }
 
@@ -239,7 +255,10 @@ impl Auditor {
         let applied = self.sales.values().filter(|sale| sale.said == Some(Said::Applied));
         let applied: i64 = applied.map(|sale| i64::from(sale.amount)).sum();
         let number = account.meters().first().map_or(0, |meter| meter.number().get());
-        let open_purse = self.at_station || sum(AccountKind::CustomerPurse, account.id().0) == self.paid - applied;
+        let open_purse = self.at_station || {
+            sum(AccountKind::CustomerPurse, account.id().0)
+                == self.paid - applied + self.refunds.taken_out - self.refunds.paid_back
+        };
         let meter_purse = self.at_station || sum(AccountKind::MeterPurse, number) == meter.remaining();
         // This meter and the tariff have the same prices: nothing lags, but for credit from nowhere that hid behind
         // consumption before anybody looked: a stranger's, a doubled frame's on a meter that adds any count, or a second
@@ -250,7 +269,8 @@ impl Auditor {
         let right = open_purse
             && meter_purse
             && explained_lag
-            && sum(AccountKind::Cash, 1) == -self.paid
+            && self.refunds.explains_drift(sum(AccountKind::OverwriteDrift, 0), hidden)
+            && sum(AccountKind::Cash, 1) == self.refunds.paid_back - self.paid
             && ledger.trial_balance().balances()
             && reconcile::with_ledger(account, ledger).is_ok_and(|found| found.is_empty())
             && verify(Currency::CNY, ShardId(0), journal).is_ok_and(|head| head == ledger.head());
