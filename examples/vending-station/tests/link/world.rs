@@ -108,8 +108,6 @@ pub(crate) struct World {
     page: String,
     door: SocketAddr,
     accounts: Vec<i64>,
-    /// Purchase counts by meter number before the first sale.
-    counts: BTreeMap<String, i64>,
     /// Sales that the station took, with their accounts.
     sold: Mutex<Vec<(i64, i64, i64)>>,
 }
@@ -118,8 +116,6 @@ impl World {
     pub(crate) fn start(seed: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let Started { process, said, page, door } = Started::new(folder.path(), seed);
-        // No account is open yet: the customers of the demonstration have bought nothing.
-        let counts = purchase_counts(folder.path());
         Self {
             folder,
             seed,
@@ -128,7 +124,6 @@ impl World {
             page,
             door,
             accounts: (1..=6).collect(),
-            counts,
             sold: Mutex::default(),
         }
     }
@@ -252,7 +247,7 @@ impl World {
             WHERE t.purse = 'meter' GROUP BY m.number";
         let rows = sqlx::query(query).fetch_all(&mut station).await.expect("read");
         assert_eq!(rows.len(), self.accounts.len());
-        let counts = &self.counts;
+        let counts = opening_counts(&mut station).await;
         let mut moved = 0;
         for row in rows {
             let (number, sales): (String, i64) = (row.get("number"), row.get("sales"));
@@ -273,19 +268,18 @@ impl World {
     }
 }
 
-/// What the meters themselves count, from the world's file.
-fn purchase_counts(folder: &Path) -> BTreeMap<String, i64> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let file = format!("sqlite://{}?mode=ro", folder.join("world.sqlite").display());
-        let mut world = SqliteConnection::connect(&file).await.expect("the world's file");
-        let rows = sqlx::query("SELECT number, state FROM meters").fetch_all(&mut world).await.expect("read");
-        let count = |row: &sqlx::sqlite::SqliteRow| {
-            let state: Value = serde_json::from_str(row.get("state")).expect("JSON");
-            (row.get("number"), state["purse"]["count"].as_i64().expect("a count"))
-        };
-        rows.iter().map(count).collect()
-    })
+/// What each meter counted when its account was opened, before anybody could buy: the first line of the books.
+async fn opening_counts(station: &mut SqliteConnection) -> BTreeMap<String, i64> {
+    let rows = sqlx::query("SELECT body FROM event WHERE kind = 'opened'").fetch_all(station).await.expect("read");
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        let event: Value = serde_json::from_str(row.get("body")).expect("JSON");
+        for meter in event["fact"]["opened"]["meters"].as_array().expect("meters") {
+            let number = meter["terms"]["meter"].to_string().trim_matches('"').to_owned();
+            counts.insert(number, meter["shown"]["purchase_count"].as_i64().expect("a count"));
+        }
+    }
+    counts
 }
 
 impl Drop for World {
