@@ -24,7 +24,7 @@ pub enum Payment {
 #[serde(rename_all = "snake_case")]
 pub enum RefundTo {
     /// Back through the channels by which it was paid, the newest receipt first. Of
-    /// [`RefundTake::Everything`], what no receipt explains stays in the customer's purse.
+    /// [`RefundTake::Everything`](crate::refund::RefundTake::Everything), what no receipt explains stays in the customer's purse.
     OriginalChannel,
     /// Into the customer's purse at the station.
     Purse,

@@ -184,7 +184,7 @@ impl Station {
         self.session.cancel(now_us);
     }
 
-    /// The connection has ended. The request under way ends, and [`StationEvent::Closed`] follows.
+    /// The connection has ended. The request under way ends, and [`StationEvent::Closed`](super::StationEvent::Closed) follows.
     pub fn link_down(&mut self, now_us: u64) {
         self.close(now_us, CloseReason::LinkDown);
     }
