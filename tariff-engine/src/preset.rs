@@ -22,11 +22,11 @@ pub struct Preset<T> {
 /// The standard power factor of an account in China.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandardPowerFactor {
-    /// 0.90: industry above 160 kVA.
+    /// 0.90.
     F090,
-    /// 0.85: other users of 100 kVA and above.
+    /// 0.85.
     F085,
-    /// 0.80: agriculture and resale.
+    /// 0.80.
     F080,
 }
 
