@@ -12,10 +12,14 @@ use prepay_core::{
     sale::SendOutcome,
 };
 use std::time::Duration;
-use vending_station::store::{
-    Store, StoreError,
-    books::{SellError, audit},
-    read,
+use vending_station::{
+    api::views::Scale,
+    control::{self, ControlError, Kind, Request, Selection},
+    store::{
+        Store, StoreError,
+        books::{SellError, audit},
+        commands, read, site,
+    },
 };
 
 /// A journal that takes no rows, and how it takes them again.
@@ -182,4 +186,33 @@ async fn who_lost_the_database_writes_no_more() {
     assert_eq!(second.sell("k1", 10_000).await.expect("sold"), 1);
     assert!(second.store.holds());
     assert_eq!(second.count("sale").await, 1);
+}
+
+/// The answer to a key outlives the states that its request chose by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_taken_once_though_its_choice_is_empty_later() {
+    let scratch = Scratch::new().await;
+    let desk = desk(&scratch.place).await;
+    let site = site::load(&desk.store).await.expect("read").expect("a site");
+    let select = Selection { money: Some("not_opened".into()), ..Selection::default() };
+    let (kind, why) = (Kind::ForceOff, "test".to_owned());
+    let request = Request { kind, select, operator: 1, administrator: false, why, until_utc_s: Some(2_000) };
+    let scale = Scale { places: 2, utc_offset_min: 480, now_utc_s: 1_000, stale_after_s: 180 };
+    let first = control::take(&desk.store, &site, "k1", &request, scale).await.expect("taken");
+    desk.open().await;
+    let later = Scale { now_utc_s: 3_000, ..scale };
+    let again = control::take(&desk.store, &site, "k1", &request, later).await.expect("replayed");
+    assert_eq!(again, first, "the shop is open now and the time is over, but the request was taken before both");
+    let other = control::take(&desk.store, &site, "k1", &Request { operator: 2, ..request.clone() }, later).await;
+    assert!(matches!(other, Err(ControlError::OtherRequest)), "{other:?}");
+    // The same for a retry, whose meters were refused before and are not any more.
+    let row = commands::targets(&desk.store, first, None, 9).await.expect("read").remove(0);
+    let request = Request { until_utc_s: None, ..request };
+    let fresh = Request { select: Selection { all: true, ..Selection::default() }, ..request };
+    let batch = control::take(&desk.store, &site, "k2", &fresh, later).await.expect("taken");
+    let move_on = |from, to| commands::advance(&desk.store, batch, &row.meter, from, to, "", 3_000);
+    move_on("waiting", "refused").await.expect("stored");
+    let retried = control::retry(&desk.store, "k3", batch, later).await.expect("taken");
+    move_on("refused", "done").await.expect("stored");
+    assert_eq!(control::retry(&desk.store, "k3", batch, later).await.expect("replayed"), retried);
 }

@@ -11,6 +11,7 @@ use crate::{
         Store, StoreError,
         books::Switch,
         commands::{self, BatchRow, Created, TargetRow},
+        from_json, json,
         read::{self, MeterRow},
     },
 };
@@ -101,7 +102,7 @@ pub struct Selection {
 }
 
 /// A request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// What.
@@ -202,11 +203,30 @@ pub async fn preview(store: &Store, site: &Site, request: &Request, scale: Scale
     })
 }
 
+/// The batch that a key was used for, if it asked the same. It is looked for first: what a request chose by may be different
+/// when it comes again.
+async fn replayed(
+    store: &Store,
+    key: &str,
+    is_same: impl FnOnce(&Request) -> bool,
+) -> Result<Option<i64>, ControlError> {
+    let Some(known) = commands::of_key(store, key).await? else { return Ok(None) };
+    if is_same(&asked(&known)?) { Ok(Some(known.id)) } else { Err(ControlError::OtherRequest) }
+}
+
+/// What a batch was asked with.
+fn asked(batch: &BatchRow) -> Result<Request, StoreError> {
+    from_json("batch", &batch.id.to_string(), &batch.request)
+}
+
 /// Takes a request: it is durable when this returns, and is worked off by the [`Runner`].
 ///
 /// # Errors
 /// [`ControlError`]; nothing is stored then.
 pub async fn take(store: &Store, site: &Site, key: &str, request: &Request, scale: Scale) -> Result<i64, ControlError> {
+    if let Some(id) = replayed(store, key, |known| known == request).await? {
+        return Ok(id);
+    }
     let rows = chosen(store, site, request, scale).await?;
     let targets = rows.iter().map(|row| TargetRow {
         meter: row.number.clone(),
@@ -226,9 +246,18 @@ pub async fn take(store: &Store, site: &Site, key: &str, request: &Request, scal
 /// [`ControlError`]; nothing is stored then.
 pub async fn retry(store: &Store, key: &str, batch: i64, scale: Scale) -> Result<i64, ControlError> {
     let row = commands::batch(store, batch).await?.ok_or(ControlError::NoBatch(batch))?;
-    let request: Request = super::store::from_json("batch", &batch.to_string(), &row.request)?;
+    let request = asked(&row)?;
     let limit = i64::try_from(TARGETS_MAX).unwrap_or(i64::MAX);
     let mut failed = commands::targets(store, batch, None, limit).await?;
+    // The same retry as before: the same request, for meters of this batch.
+    let of_batch = |meter: &String| failed.iter().any(|target| target.meter == *meter);
+    let is_same = |known: &Request| {
+        known.select.meters.as_ref().is_some_and(|meters| meters.iter().all(of_batch))
+            && *known == Request { select: known.select.clone(), ..request.clone() }
+    };
+    if let Some(id) = replayed(store, key, is_same).await? {
+        return Ok(id);
+    }
     failed.retain(|target| matches!(target.state.as_str(), "refused" | "not_reached" | "unknown"));
     // The new request names its meters, so that its own row says what it is.
     let meters = failed.iter().map(|target| target.meter.clone()).collect();
@@ -257,7 +286,7 @@ async fn create(
     let row = BatchRow {
         id: 0,
         key: key.to_owned(),
-        request: super::store::json(request)?,
+        request: json(request)?,
         kind: request.kind.code().to_owned(),
         operator: i64::from(request.operator),
         administrator: request.administrator,

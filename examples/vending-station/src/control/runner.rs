@@ -96,8 +96,9 @@ impl Runner {
     async fn turn(&mut self) -> Result<(), RunError> {
         for batch in commands::running(&self.store).await? {
             let kind = Kind::of(&batch.kind).ok_or(RunError::Kind(batch.id))?;
-            if self.known.insert(batch.id) {
+            if !self.known.contains(&batch.id) {
                 self.take_up(&batch, kind).await?;
+                self.known.insert(batch.id);
             }
             self.go_on(&batch, kind).await?;
         }

@@ -135,6 +135,16 @@ pub async fn batch(store: &Store, id: i64) -> Result<Option<BatchRow>, StoreErro
     row.as_ref().map(batch_row).transpose()
 }
 
+/// The batch that a key was used for.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn of_key(store: &Store, key: &str) -> Result<Option<BatchRow>, StoreError> {
+    let row =
+        sqlx::query("SELECT * FROM batch WHERE request_key = $1").bind(key).fetch_optional(store.readers()).await?;
+    row.as_ref().map(batch_row).transpose()
+}
+
 /// The meters of a batch in one state; none: in any.
 ///
 /// # Errors
