@@ -2,12 +2,13 @@
 //!
 //! The integer floor looks up month and rate of each hour in tables (12 × 24, working days and weekends), adds whole
 //! 10⁻⁶ kWh and multiplies once a month and rate. The plain loop does the same with decimals. Neither knows instants,
-//! gaps, versions, holidays, tiers, demand, lines or refusals.
+//! gaps, versions, holidays, tiers, demand, lines or refusals. `billing` is told the price of each hour.
 
 use benches::years::{
     DAYS, HOUR_S, HOURS, by_series, large, load, one_by_one, open, tiers, tiers_and_demand, time_of_use,
 };
 use benches::{criterion, is_trial};
+use billing::Price;
 use criterion::Criterion;
 use rust_decimal::Decimal;
 use std::hint::black_box;
@@ -81,6 +82,22 @@ fn decimal_loop(schedule: &Schedule, load: &[Decimal]) -> Vec<Decimal> {
     sums.iter().map(|rates| rates.iter().zip(PRICES).map(amount).sum()).collect()
 }
 
+/// The same by `billing`, which has no calendar: the price of each hour is looked up for it.
+fn prices_given(schedule: &Schedule, prices: &[Price], load: &[Decimal]) -> Vec<Decimal> {
+    let mut rest = load;
+    let mut first_hour = 0;
+    DAYS.iter()
+        .map(|days| {
+            let (month, later) = rest.split_at(days * 24);
+            rest = later;
+            let hours = (first_hour..).zip(month).map(|(hour, energy)| (*energy, prices[schedule.look_up(hour).1]));
+            let total = billing::rate_series(hours).expect("in range").net;
+            first_hour += days * 24;
+            total
+        })
+        .collect()
+}
+
 fn year(criterion: &mut Criterion) {
     let (hours, quarters) = (load(1), load(4));
     let decimals: Vec<Decimal> = hours.iter().map(|energy| energy.to_decimal()).collect();
@@ -89,6 +106,8 @@ fn year(criterion: &mut Criterion) {
     let schedule = Schedule::new();
     let expected = integer_floor(&schedule, &hours);
     assert_eq!(decimal_loop(&schedule, &decimals), expected);
+    let prices: Vec<Price> = PRICES.iter().map(|price| Price::new(Decimal::new(*price, 4))).collect();
+    assert_eq!(prices_given(&schedule, &prices, &decimals), expected);
     for bills in [by_series(&plain, &hours), one_by_one(&plain, &hours)] {
         assert_eq!(bills.iter().map(|total| total.to_decimal().expect("few digits")).collect::<Vec<_>>(), expected);
     }
@@ -98,6 +117,9 @@ fn year(criterion: &mut Criterion) {
     });
     group.bench_function("decimal loop", |bencher| {
         bencher.iter(|| decimal_loop(black_box(&schedule), black_box(&decimals)))
+    });
+    group.bench_function("billing, prices given", |bencher| {
+        bencher.iter(|| prices_given(black_box(&schedule), &prices, black_box(&decimals)));
     });
     group.bench_function("series, time of use", |bencher| bencher.iter(|| by_series(&plain, black_box(&hours))));
     group.bench_function("one by one, time of use", |bencher| bencher.iter(|| one_by_one(&plain, black_box(&hours))));

@@ -122,6 +122,12 @@ impl Station {
         self.keys.insert(key, record);
     }
 
+    /// The newest line of the journal.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Entry> {
+        self.journal.last()
+    }
+
     /// Forgets the keys and lines of requests.
     pub fn tidy(&mut self, range: std::ops::Range<u64>, accounts: u64) {
         self.journal.clear();
