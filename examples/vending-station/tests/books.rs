@@ -74,6 +74,16 @@ async fn a_crash_after_the_intent_reads_the_meter_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_closed_store_is_free_though_somebody_still_holds_it() {
+    let scratch = Scratch::new().await;
+    let first = desk(&scratch.place).await;
+    let held = first.store.clone();
+    first.stop().await;
+    desk(&scratch.place).await.stop().await;
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_sells_once_whatever_happens() {
     let scratch = Scratch::new().await;
     let first = desk(&scratch.place).await;

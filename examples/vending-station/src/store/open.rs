@@ -39,9 +39,7 @@ pub struct Store {
 #[derive(Debug)]
 enum Right {
     /// A lock beside the file; the operating system gives it back however the process ends.
-    Lock {
-        _file: File,
-    },
+    Lock(File),
     Lease(Lease),
     /// In memory; nobody else knows of it.
     Own,
@@ -64,7 +62,7 @@ impl Store {
     }
 
     async fn sqlite(path: &Path, patience: Duration) -> Result<Self, StoreError> {
-        let right = Right::Lock { _file: lock(path, patience).await? };
+        let right = Right::Lock(lock(path, patience).await?);
         let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
         let writer = pool(1, SQLITE_SETTINGS).connect(options.to_url_lossy().as_str()).await?;
         TABLES.run(&writer).await?;
@@ -173,13 +171,18 @@ impl Store {
         &self.readers
     }
 
-    /// Closes everything in order.
+    /// Closes everything in order and gives the right to write back, though somebody may still hold the store.
     pub async fn close(&self) {
         self.readers.close().await;
         if let Right::Lease(lease) = &self.right {
             lease.give_back(&self.writer).await;
         }
         self.writer.close().await;
+        if let Right::Lock(file) = &self.right
+            && let Err(error) = file.unlock()
+        {
+            tracing::warn!(%error, "the lock is given back when the last holder of the store is gone");
+        }
     }
 }
 
