@@ -3,27 +3,13 @@
 mod common;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use common::{REALTIME_REPLY, with_crc};
+use common::{REALTIME_REPLY, example, with_crc};
 use serde_json::Value;
 
-/// The example beside this test; built here if only this test was asked for.
-fn explain() -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples/explain");
-    if !path.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--example", "explain"]).status();
-        assert!(built.unwrap().success() && path.exists(), "{}", path.display());
-    }
-    path
-}
-
 fn explained(transport: &str, lines: &[String]) -> Vec<Value> {
-    let mut child = Command::new(explain())
+    let mut child = Command::new(example("explain", ""))
         .args(["--json", "--transport", transport])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,6 +1,8 @@
 //! The example `read_meter` sells, is killed at the worst moments, and settles at its next start by reading back.
 #![cfg(all(unix, feature = "tokio", feature = "virtual-meter"))]
 
+mod common;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::example;
 use meter_protocol::virtual_meter::{MeterOptions, MeterSetup, Model, RequestCut, VirtualMeter, cut_request};
 
 const START_MS: i64 = 1_772_704_800_000;
@@ -89,7 +92,7 @@ impl Station {
     }
 
     fn command(&self, journal: &Path, more: &[&str]) -> Command {
-        let mut command = Command::new(read_meter());
+        let mut command = Command::new(example("read_meter", "tokio"));
         command.args(["--connect", &self.address, "--unit", "1", "--frame-life-s", "1", "--journal"]);
         command.arg(journal).args(more).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -155,20 +158,6 @@ fn serve(mut stream: TcpStream, served: &Served) {
             }
         }
     }
-}
-
-/// The example beside this test; built here if only this test was asked for.
-fn read_meter() -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples/read_meter");
-    if !path.exists() {
-        let built =
-            Command::new(env!("CARGO")).args(["build", "--example", "read_meter", "--features", "tokio"]).status();
-        assert!(built.unwrap().success() && path.exists(), "{}", path.display());
-    }
-    path
 }
 
 fn journal_at(name: &str) -> PathBuf {

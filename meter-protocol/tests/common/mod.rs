@@ -1,5 +1,8 @@
 //! What the tests share.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 /// Bytes of a hex text; spaces and line ends are ignored.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).unwrap() as u8).collect();
@@ -36,3 +39,21 @@ pub(crate) mod random;
 #[cfg(feature = "virtual-meter")]
 #[allow(dead_code, reason = "not every test file needs it")]
 pub(crate) mod virtual_line;
+
+/// An example beside this test; built here if only this test was asked for.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn example(name: &str, features: &str) -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let profile = if path.ends_with("release") { "release" } else { "dev" };
+    let target = path.parent().unwrap().to_owned();
+    path.push("examples");
+    path.push(name);
+    if !path.exists() {
+        let build = ["build", "--example", name, "--features", features, "--profile", profile, "--target-dir"];
+        let built = Command::new(env!("CARGO")).args(build).arg(target).status();
+        assert!(built.unwrap().success() && path.exists(), "{}", path.display());
+    }
+    path
+}
