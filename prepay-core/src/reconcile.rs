@@ -19,7 +19,7 @@ use crate::id::MeterNumber;
 use crate::ledger::{AccountKey, AccountKind, Ledger};
 use crate::money::{Money, MoneyError};
 use crate::reading::MeterReading;
-use crate::refund::RefundKind;
+use crate::refund::{OpenRefund, Overwrite, RefundBegun, RefundKind};
 use crate::settlement::{PriceRequest, Pricer, PricerRefusal, usage_between};
 
 /// Something that should be equal and is not.
@@ -160,6 +160,9 @@ pub fn with_meter(
     if terms.purse == Purse::AtStation {
         return Ok(Vec::new());
     }
+    if let Some(open) = state.refund().filter(|open| matches!(open.kind, RefundKind::CarryOver { .. })) {
+        return taking_over(state, open, reading);
+    }
     let refund = state.refund().and_then(|refund| refund.begun).map_or(Money::ZERO, |begun| begun.amount);
     // What may have come into the meter: below zero for what may have been taken out of it.
     let hold = hold_of(state).unwrap_or(Money::ZERO).minus(refund)?;
@@ -179,6 +182,30 @@ pub fn with_meter(
     let close = |expected: Money| Ok::<_, MoneyError>(difference.minus(expected)?.magnitude() <= allowance.magnitude());
     let explained = close(unbilled)? || (!hold.is_zero() && close(unbilled.minus(hold)?)?);
     if !explained {
+        found.push(Discrepancy::MeterPurse { meter, difference, unbilled, hold, allowance });
+    }
+    Ok(found)
+}
+
+/// A meter that takes another one's place has no purse in the books yet: it shows what it showed before, which is nobody's,
+/// or what was written into it with the supply off.
+fn taking_over(
+    state: &MeterState,
+    open: &OpenRefund,
+    reading: &MeterReading,
+) -> Result<Vec<Discrepancy>, ReconcileError> {
+    let Some(RefundBegun { overwrite: Overwrite { before, remaining: hold, new_count }, .. }) = open.begun else {
+        return Ok(Vec::new());
+    };
+    let (meter, shown, unbilled) = (state.number(), reading.purchase_count, Money::ZERO);
+    let expected = if shown == new_count { hold } else { before.balance };
+    let mut found = Vec::new();
+    if shown != before.purchase_count && shown != new_count {
+        found.push(Discrepancy::Count { meter, shown, expected: new_count });
+    }
+    let difference = expected.minus(reading.balance)?;
+    let allowance = state.terms().tolerance;
+    if found.is_empty() && difference.magnitude() > allowance.magnitude() {
         found.push(Discrepancy::MeterPurse { meter, difference, unbilled, hold, allowance });
     }
     Ok(found)

@@ -127,18 +127,21 @@ impl Series {
         fold(&self.base, &self.pricer, &self.points, account, meter, limits, pricer)
     }
 
-    /// The series with its fixed point in the middle, for when it is full.
+    /// The series with its fixed point in the middle, for when it is full; further back when a reading from before the
+    /// middle (`keep_from_utc_s`) is to find its place after it.
     ///
     /// # Errors
     /// As [`Series::price`].
     pub fn moved_on(
         &self,
+        keep_from_utc_s: i64,
         account: AccountId,
         meter: MeterNumber,
         limits: &RegisterLimits,
         pricer: &dyn Pricer,
     ) -> Result<Self, SeriesError> {
-        let half = self.points.len().div_ceil(2);
+        let before = self.points.partition_point(|point| point.taken_utc_s < keep_from_utc_s);
+        let half = self.points.len().div_ceil(2).min(before);
         let (old, kept) = self.points.split_at_checked(half).unwrap_or((&self.points, &[]));
         let Some(base) = old.last() else { return Ok(self.clone()) };
         let priced = fold(&self.base, &self.pricer, old, account, meter, limits, pricer)?;

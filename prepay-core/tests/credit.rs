@@ -248,3 +248,25 @@ fn terms_and_charges_that_make_no_sense_are_refused() {
     let incurred = desk.count_facts(|fact| matches!(fact, Fact::DebtIncurred { .. }));
     assert_eq!((incurred, levels().alarm_1()), (1, fen(2_000)));
 }
+
+#[test]
+fn emergency_credit_at_the_station_is_paid_back_before_older_debts() {
+    let terms = Terms { emergency: Some(fen(1_000)), ..terms(Purse::AtStation) };
+    let mut desk = desk_with(terms, 600);
+    desk.meter.use_energy(1, 300);
+    desk.observe();
+    desk.tell(Command::TakeEmergency { debt: DebtId(1), sale: None, by: OPERATOR, why: why("weekend") }).unwrap();
+    charge(&mut desk, 1, DebtKind::Arrears, 9_000, 0, 86_400);
+    desk.meter.use_energy(1, 700);
+    desk.observe();
+    assert_eq!(desk.account.emergency_status(), Some(CreditStatus::InUse));
+    // 4.00 of it is used. A payment fills that up before it pays anything else, booked or not.
+    desk.request(250).unwrap();
+    assert_eq!((desk.account.purse(), desk.account.debts().total()), (fen(850), Ok(fen(9_000))));
+    desk.settle();
+    assert_eq!(desk.account.purse(), fen(-150));
+    desk.request(1_000).unwrap();
+    assert_eq!((desk.account.purse(), desk.account.debts().total()), (fen(0), Ok(fen(8_150))));
+    desk.request(8_151).unwrap();
+    assert!(!desk.account.emergency_taken(), "credit is above the limit again without it");
+}

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Desk, METER, OPERATOR, fen, meter_terms, number, terms, why};
+use common::{Desk, METER, Meter, OPERATOR, fen, meter_terms, number, terms, why};
 use prepay_core::account::{
-    Command, Effect, Fact, LostContact, MeterTerms, Notice, Payment, Purse, RefundTo, Refusal, Restore, Terms,
+    Command, Effect, Fact, LostContact, MeterTakeOver, MeterTerms, Notice, OpenMode, Payment, Purse, RefundTo, Refusal,
+    Restore, Terms,
 };
 use prepay_core::day::{Anchor, DayError, OpenDay};
 use prepay_core::history::{Change, Moment};
@@ -12,6 +13,7 @@ use prepay_core::id::{ChannelId, OperatorId, RefundId, SaleId};
 use prepay_core::ledger::{AccountKind, Hash, ShardId};
 use prepay_core::reading::Force;
 use prepay_core::refund::RefundTake;
+use prepay_core::relay::Cause;
 use prepay_core::status::{Credit, Link, Service};
 
 fn forces(effects: &[Effect]) -> Vec<Force> {
@@ -221,4 +223,74 @@ fn an_event_of_another_day_does_not_count() {
     desk.events().iter().try_for_each(|event| tomorrow.add(event)).unwrap();
     assert_eq!(tomorrow.close(vec![], Hash::from_bytes([0; 32])).unwrap().lines, vec![]);
     assert_eq!(desk.count_facts(|fact| matches!(fact, Fact::StationSaleMade { .. })), 1);
+}
+
+#[test]
+fn the_next_friendly_hours_do_not_prolong_the_ones_that_last() {
+    let mut desk = Desk::open(Purse::InMeter, 3_000);
+    let start = desk.now.utc_s;
+    let plan = |from_utc_s, to_utc_s| Command::PlanFriendlyHours { meter: number(METER), from_utc_s, to_utc_s };
+    let effects = desk.tell(plan(start, start + 3_600)).unwrap();
+    assert_eq!(forces(&effects), [Force::On]);
+    desk.obey(effects);
+    // Tomorrow's are planned while today's last, twice, and it changes nothing today.
+    let tomorrow = start + 86_400;
+    for to_utc_s in [tomorrow + 1_800, tomorrow + 3_600] {
+        assert_eq!(forces(&desk.tell(plan(tomorrow, to_utc_s)).unwrap()), []);
+    }
+    let told = desk.facts().len();
+    desk.tell(plan(start, start + 3_600)).unwrap();
+    desk.tell(plan(tomorrow, tomorrow + 3_600)).unwrap();
+    assert_eq!(desk.facts().len(), told, "what is known is not told again");
+    desk.wait_s(u64::try_from(start + 3_600 - desk.now.utc_s).unwrap());
+    let effects = tick(&mut desk);
+    assert_eq!(forces(&effects), [Force::Automatic], "today's are over");
+    desk.obey(effects);
+    desk.restart();
+    desk.wait_s(u64::try_from(tomorrow - 900 - desk.now.utc_s).unwrap());
+    let effects = tick(&mut desk);
+    assert_eq!(forces(&effects), [Force::On], "tomorrow's begin");
+    desk.obey(effects);
+    desk.wait_s(u64::try_from(tomorrow + 3_600 - desk.now.utc_s).unwrap());
+    assert_eq!(forces(&tick(&mut desk)), [Force::Automatic], "and end");
+}
+
+#[test]
+fn friendly_hours_that_follow_at_once_leave_the_meter_alone() {
+    let mut desk = Desk::open(Purse::InMeter, 3_000);
+    let start = desk.now.utc_s;
+    let plan = |from_utc_s, to_utc_s| Command::PlanFriendlyHours { meter: number(METER), from_utc_s, to_utc_s };
+    let effects = desk.tell(plan(start, start + 3_600)).unwrap();
+    desk.obey(effects);
+    // A holiday follows the evening.
+    desk.tell(plan(start + 3_600, start + 90_000)).unwrap();
+    desk.wait_s(u64::try_from(start + 3_600 - desk.now.utc_s).unwrap());
+    assert_eq!(forces(&tick(&mut desk)), []);
+    assert_eq!(desk.account.status(number(METER)).unwrap().supply.cause, Cause::FriendlyHours);
+    // And hours that last can be given another end.
+    let now_utc_s = desk.now.utc_s;
+    desk.tell(plan(start, now_utc_s + 10)).unwrap();
+    desk.wait_s(10);
+    assert_eq!(forces(&tick(&mut desk)), [Force::Automatic]);
+}
+
+#[test]
+fn shops_on_one_purse_are_exposed_together() {
+    let lost_contact = LostContact { per_hour: fen(100), bound: Some(fen(200)), cut: true };
+    let mut desk = Desk::open_with(Terms { lost_contact, ..terms(Purse::AtStation) }, meter_terms(METER), 300);
+    let second = Meter { prepaid: false, ..Meter::new(9, 0, 0) };
+    let reading = second.reading(desk.now);
+    let meter = MeterTakeOver { terms: meter_terms(9), mode: OpenMode::Fresh, reading };
+    desk.tell(Command::AttachMeter { meter }).unwrap();
+    let exposure = |desk: &Desk, meter| desk.account.exposure(number(meter), desk.now.utc_s).unwrap().minor();
+    desk.tell(Command::LinkLost { meter: number(METER) }).unwrap();
+    desk.wait_s(2 * 3600);
+    desk.tell(Command::LinkLost { meter: number(9) }).unwrap();
+    desk.wait_s(2 * 3600);
+    // Four hours of one and two of the other: 6.00 against the one credit of 3.00.
+    assert_eq!((exposure(&desk, METER), exposure(&desk, 9)), (300, 300));
+    assert_eq!(forces(&tick(&mut desk)), [Force::Off, Force::Off], "both wait for the order");
+    // One is heard, and its four hours were no use at all.
+    desk.observe();
+    assert_eq!((exposure(&desk, METER), exposure(&desk, 9)), (0, 0));
 }

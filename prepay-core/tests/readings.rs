@@ -4,14 +4,16 @@ mod common;
 
 use common::{Desk, METER, OPERATOR, fen, meter_terms, number, terms, why};
 use prepay_core::account::{
-    Account, Command, Event, Fact, MeterTakeOver, MeterTerms, OpenMode, Purse, Refusal, Terms, postings,
+    Account, Command, Event, Fact, MeterTakeOver, MeterTerms, OpenMode, Purse, RefundTo, Refusal, Terms, postings,
 };
-use prepay_core::id::AccountId;
+use prepay_core::id::{AccountId, RefundId};
 use prepay_core::ledger::AccountKind;
 use prepay_core::money::Money;
 use prepay_core::reading::{Force, MeterFlags, MeterReading, Rates, Registers};
+use prepay_core::refund::RefundTake;
 use prepay_core::series::{Series, Source};
 use prepay_core::settlement::{PriceRequest, Priced, Pricer, PricerRefusal, PricerState, RegisterLimits, Usage};
+use prepay_core::status::Credit;
 use prepay_core::time::Now;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -309,4 +311,60 @@ fn consumption_is_posted_once_a_day_by_the_polls() {
         desk.observe();
     }
     assert_eq!(desk.count_facts(|fact| matches!(fact, Fact::Settled(_))), 5);
+}
+
+#[test]
+fn a_late_reading_does_not_forget_what_the_polls_have_seen_used() {
+    let mut desk = Desk::open(Purse::AtStation, 1_000);
+    let early = (desk.reading().energy, desk.now.utc_s + 5);
+    desk.wait_s(60);
+    desk.settle();
+    desk.meter.use_energy(1, 100);
+    desk.settle();
+    // 8.00 of 9.00 are used, and nothing of it is booked yet.
+    desk.meter.use_energy(1, 800);
+    desk.observe();
+    let (energy, taken_utc_s) = early;
+    desk.tell(Command::LateReading { meter: number(METER), energy, taken_utc_s }).unwrap();
+    assert_eq!(desk.account.status(number(METER)).unwrap().credit, Credit::Alarm2, "0.00 and 1.00 are left");
+    let refund = Command::RequestRefund {
+        refund: RefundId(1),
+        from: None,
+        take: RefundTake::Exactly(fen(500)),
+        to: RefundTo::OriginalChannel,
+        operator: OPERATOR,
+        why: why("moves out"),
+    };
+    assert_eq!(desk.tell(refund), Err(Refusal::NotEnough { amount: fen(500), available: fen(100) }));
+}
+
+#[test]
+fn a_late_reading_finds_its_place_in_a_full_series() {
+    let day = |n: u64| START_S + i64::try_from(n).unwrap() * 86_400;
+    let settle = |books: &mut Books, n: u64| {
+        let now = Now::new(n, day(n));
+        books.tell(&Command::SettleNow { meter: number(METER), reading: reading(n * 300, now) }, now).unwrap();
+    };
+    let full = u64::try_from(Series::MAX).unwrap() + 1;
+    for late in [1, 2, 3, 40, full - 1] {
+        let (mut books, mut ordered) = (Books::open(), Books::open());
+        for n in 1..=full {
+            settle(&mut ordered, n);
+            if n != late {
+                settle(&mut books, n);
+            }
+        }
+        assert!(books.account.meter(number(METER)).unwrap().series().is_full());
+        let taken_utc_s = day(late);
+        let command = Command::LateReading { meter: number(METER), energy: registers(late * 300), taken_utc_s };
+        let told = books.tell(&command, Now::new(full, day(full)));
+        if late == 1 {
+            // Nothing before it can be given up: it is older than what can still be put right.
+            let base_utc_s = day(2);
+            assert_eq!(told, Err(Refusal::ReadingTooOld { taken_utc_s, base_utc_s }));
+        } else {
+            told.unwrap();
+            assert_eq!(books.charged(), ordered.charged(), "day {late}");
+        }
+    }
 }

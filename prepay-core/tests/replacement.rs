@@ -4,13 +4,14 @@ mod common;
 
 use common::{Desk, METER, Meter, OPERATOR, fen, meter_terms, number, why};
 use prepay_core::account::{
-    Command, Effect, Fact, MeterState, MeterTakeOver, OldMeter, OpenMode, Purse, ReadBack, Refusal, SaleResolution,
+    Command, Effect, Fact, MeterState, MeterTakeOver, OldMeter, OpenMode, Purse, ReadBack, RefundTo, Refusal,
+    SaleResolution,
 };
 use prepay_core::id::RefundId;
 use prepay_core::ledger::AccountKind;
 use prepay_core::reading::{Force, Rates};
-use prepay_core::reconcile::with_meter;
-use prepay_core::refund::MoneyWrite;
+use prepay_core::reconcile::{Discrepancy, with_meter};
+use prepay_core::refund::{MoneyWrite, RefundTake};
 use prepay_core::sale::SendOutcome;
 use prepay_core::settlement::Usage;
 use proptest::prelude::*;
@@ -287,5 +288,72 @@ proptest! {
         prop_assert_eq!(suspense, 0);
         let energy = used + if gives_up { 0 } else { later };
         prop_assert_eq!(house, i64::try_from(energy).unwrap());
+    }
+}
+
+/// The new meter against the books while it takes over.
+fn explained(desk: &mut Desk) -> Vec<Discrepancy> {
+    desk.wait_s(1);
+    with_meter(&desk.account, number(NEW), &desk.reading(), &desk.pricer).unwrap()
+}
+
+#[test]
+fn a_meter_that_takes_over_is_explained_at_every_step() {
+    for (balance, credit) in [(3_000, 3_000), (0, 0)] {
+        let (Swap { mut desk, .. }, told) = read(Desk::open(Purse::InMeter, balance));
+        assert_eq!(explained(&mut desk), vec![], "what it showed before is nobody's");
+        let write = to_the_frame(&mut desk, told.unwrap());
+        assert_eq!(explained(&mut desk), vec![], "not written yet");
+        let before = desk.meter.clone();
+        desk.meter.overwrite(write.remaining(), write.purchase_count());
+        assert_eq!(explained(&mut desk), vec![], "written");
+        desk.meter.micro_yuan += 500_000;
+        assert!(
+            matches!(explained(&mut desk)[..], [Discrepancy::MeterPurse { hold, .. }] if hold == fen(credit)),
+            "more than was written"
+        );
+        desk.meter = before;
+        desk.meter.count = 99;
+        assert!(matches!(explained(&mut desk)[..], [Discrepancy::Count { shown: 99, .. }]));
+    }
+}
+
+#[test]
+fn a_meter_that_dies_while_credit_is_taken_out_of_it_can_be_replaced() {
+    for (judged, left) in [(SaleResolution::Applied, 2_000), (SaleResolution::NotApplied, 3_000)] {
+        let mut desk = Desk::open(Purse::InMeter, 1_000);
+        desk.sell(2_000);
+        let refund = RefundId(1);
+        let (from, take, to) = (Some(number(METER)), RefundTake::Exactly(fen(1_000)), RefundTo::OriginalChannel);
+        let request = Command::RequestRefund { refund, from, take, to, operator: OPERATOR, why: why("too much") };
+        let effects = desk.tell(request).unwrap();
+        desk.obey(effects);
+        desk.wait_s(1);
+        desk.tell(Command::BeginRefund { refund, evidence: desk.reading() }).unwrap();
+        desk.tell(Command::RefundSent { refund, outcome: SendOutcome::NoReply }).unwrap();
+        // Lightning. Nobody will ever read it at its place again.
+        desk.tell(Command::RefundReadBack { refund, read_back: ReadBack::Unreadable }).unwrap();
+        let mut fresh = Meter::new(NEW, 0, 3);
+        fresh.prepaid = true;
+        desk.meter = fresh;
+        let replace = |desk: &Desk, sale| Command::ReplaceMeter {
+            refund: RefundId(2),
+            old: number(METER),
+            last: OldMeter::Unreadable { usage: estimate(0), sale },
+            new: MeterTakeOver { terms: meter_terms(NEW), mode: OpenMode::Fresh, reading: desk.reading() },
+            operator: OPERATOR,
+            why: why("lightning"),
+        };
+        let silent = replace(&desk, None);
+        assert!(matches!(desk.tell(silent), Err(Refusal::Resolution { .. })), "an operator has to say");
+        let command = replace(&desk, Some(judged));
+        let mut effects = desk.tell(command).unwrap();
+        // The old meter's relay is given back as well; nobody is there to take it.
+        effects.retain(|effect| matches!(effect, Effect::WriteForce { meter, .. } if *meter == number(NEW)));
+        desk.obey(effects);
+        desk.wait_s(1);
+        let begin = Command::BeginRefund { refund: RefundId(2), evidence: desk.reading() };
+        assert_eq!(frame(&desk.tell(begin).unwrap()).unwrap().remaining(), fen(left));
+        assert_eq!(-desk.posted(AccountKind::Cash, 1), left - 1_000, "what was paid and not given back");
     }
 }

@@ -463,7 +463,8 @@ pub enum Command {
         /// Begin or end.
         on: bool,
     },
-    /// The next friendly hours of a meter: written ahead, released after. Replaces what was planned before.
+    /// The next friendly hours of a meter: written ahead, released after. Takes the place of what was planned and has not
+    /// begun; hours that last go on to their end first, unless these have begun too.
     PlanFriendlyHours {
         /// The meter.
         meter: MeterNumber,

@@ -65,7 +65,10 @@ fn correct_by(
     if state.quarantine().is_some() {
         return Err(Refusal::Quarantined { meter });
     }
-    settle::make_room(draft, meter, pricer)?;
+    let known = state.series().points().iter().any(|known| known.taken_utc_s == point.taken_utc_s);
+    if !known {
+        settle::make_room(draft, meter, point.taken_utc_s, pricer)?;
+    }
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
     let mut series = state.series().clone();
@@ -91,7 +94,7 @@ pub(super) fn estimate(
     if terms.purse == Purse::InMeter {
         return Err(Refusal::EstimateInMeter { meter });
     }
-    settle::make_room(draft, meter, pricer)?;
+    settle::make_room(draft, meter, i64::MAX, pricer)?;
     let state = draft.meter(meter)?;
     if state.quarantine().is_some() {
         return Err(Refusal::Quarantined { meter });

@@ -119,6 +119,15 @@ pub(super) fn divide(draft: &Draft<'_>, amount: Money) -> Result<Vec<Recovered>,
     Ok(draft.account().debts.divide(amount, policy, draft.now.utc_s)?)
 }
 
+/// What of emergency credit at the station is used, minor units: a payment fills it up before it pays anything else.
+pub(super) fn emergency_used(draft: &Draft<'_>) -> Result<Money, Refusal> {
+    if draft.account().emergency.is_none() {
+        return Ok(Money::ZERO);
+    }
+    let available = observe::station_credit(draft)?;
+    Ok(draft.terms()?.levels.cut_at().minus(available)?.max(Money::ZERO))
+}
+
 /// With the purse at the station, debts are paid from it once their notice has passed; not before.
 pub(super) fn after_notice(draft: &mut Draft<'_>) -> Result<(), Refusal> {
     if draft.terms()?.purse == Purse::AtStation {

@@ -201,7 +201,9 @@ fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: b
         Fact::ShedChanged { shed, .. } => state.shed = *shed,
         Fact::FriendlyHoursChanged { on, .. } => {
             state.friendly = *on;
-            state.friendly_plan = state.friendly_plan.filter(|_| *on);
+            if !*on {
+                state.friendly_plan = state.friendly_next.take();
+            }
         }
         Fact::RelayDesired { version, decided, retry_at_utc_s, .. } => {
             if *version == state.order.version {
@@ -219,7 +221,15 @@ fn take_supply_fact(state: &mut MeterState, fact: &Fact, event: &Event, stack: b
             state.order.retry_at_utc_s = *retry_at_utc_s;
         }
         Fact::RelayConfirmed { .. } => state.order.confirmed = true,
-        Fact::FriendlyHoursPlanned { from_utc_s, to_utc_s, .. } => state.friendly_plan = Some((*from_utc_s, *to_utc_s)),
+        Fact::FriendlyHoursPlanned { from_utc_s, to_utc_s, .. } => {
+            let plan = Some((*from_utc_s, *to_utc_s));
+            let lasts = state.friendly && state.friendly_plan.is_some_and(|(_, end)| event.utc_s < end);
+            if lasts && *from_utc_s > event.utc_s {
+                state.friendly_next = plan;
+            } else {
+                state.friendly_plan = plan;
+            }
+        }
         Fact::RestoreAwaited { .. } => state.restore_awaited = true,
         Fact::RestoreAllowed { .. } => state.restore_awaited = false,
         Fact::ExposureChanged { exposure, .. } => state.exposed = exposure.is_positive(),

@@ -50,6 +50,9 @@ pub struct MeterState {
     /// Planned friendly hours, UTC seconds.
     #[serde(default)]
     pub(super) friendly_plan: Option<(i64, i64)>,
+    /// The hours after those that last.
+    #[serde(default)]
+    pub(super) friendly_next: Option<(i64, i64)>,
     /// Cut for lack of credit and waiting for somebody.
     #[serde(default)]
     pub(super) restore_awaited: bool,
@@ -326,6 +329,7 @@ pub(super) fn opened_meter(opening: &MeterOpening, in_meter: bool) -> MeterState
         refund: None,
         last_sale: None,
         friendly_plan: None,
+        friendly_next: None,
         restore_awaited: false,
         unheard_since_utc_s: None,
         exposed: false,

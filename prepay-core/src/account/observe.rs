@@ -204,12 +204,17 @@ fn assess_accrued(
     Ok(())
 }
 
-/// Credit at the station after a payment: what was accrued when it was looked at last still counts.
-pub(super) fn assess_purse(draft: &mut Draft<'_>) -> Result<(), Refusal> {
+/// Credit at the station: what was accrued when it was looked at last counts.
+pub(super) fn station_credit(draft: &Draft<'_>) -> Result<Money, Refusal> {
     let account = draft.account();
     let accrued = Money::sum(account.meters().iter().map(|meter| meter.accrued))?;
-    let available = account.purse().minus(account.debts.billed()?)?.minus(accrued)?;
-    let from = account.credit;
+    Ok(account.purse().minus(account.debts.billed()?)?.minus(accrued)?)
+}
+
+/// The level of credit at the station after a payment or a booking.
+pub(super) fn assess_purse(draft: &mut Draft<'_>) -> Result<(), Refusal> {
+    let available = station_credit(draft)?;
+    let from = draft.account().credit;
     let to = station_level(draft, available)?;
     if from != to {
         draft.push(Fact::CreditChanged { meter: None, from, to, available, accrued: Money::ZERO })?;

@@ -22,22 +22,28 @@ pub(super) fn plan_friendly(
     if to_utc_s <= from_utc_s || to_utc_s <= now_utc_s {
         return Err(Refusal::FriendlySpan { from_utc_s, to_utc_s, now_utc_s });
     }
-    if draft.meter(meter)?.friendly_plan != Some((from_utc_s, to_utc_s)) {
+    let plan = Some((from_utc_s, to_utc_s));
+    let state = draft.meter(meter)?;
+    if state.friendly_plan != plan && state.friendly_next != plan {
         draft.push(Fact::FriendlyHoursPlanned { meter, from_utc_s, to_utc_s })?;
     }
     friendly(draft, meter)?;
     orders::refresh(draft, meter)
 }
 
-/// Begins planned friendly hours ahead of their time, and ends them.
+/// Ends friendly hours that are over, and begins the next ones ahead of their time.
 pub(super) fn friendly(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), Refusal> {
     let ahead_s = i64::from(draft.terms()?.friendly_ahead_s);
     let now_utc_s = draft.now.utc_s;
     let state = draft.meter(meter)?;
-    let Some((from_utc_s, to_utc_s)) = state.friendly_plan else { return Ok(()) };
-    let on = now_utc_s >= from_utc_s.saturating_sub(ahead_s) && now_utc_s < to_utc_s;
-    if on != state.friendly && (on || now_utc_s >= to_utc_s) {
-        draft.push(Fact::FriendlyHoursChanged { meter, on })?;
+    if state.friendly && state.friendly_plan.is_some_and(|(_, to_utc_s)| now_utc_s >= to_utc_s) {
+        draft.push(Fact::FriendlyHoursChanged { meter, on: false })?;
+    }
+    let state = draft.meter(meter)?;
+    let begins =
+        |(from_utc_s, to_utc_s): (i64, i64)| now_utc_s >= from_utc_s.saturating_sub(ahead_s) && now_utc_s < to_utc_s;
+    if !state.friendly && state.friendly_plan.is_some_and(begins) {
+        draft.push(Fact::FriendlyHoursChanged { meter, on: true })?;
     }
     Ok(())
 }
@@ -90,20 +96,21 @@ pub(super) fn exposure(draft: &mut Draft<'_>, meter: MeterNumber) -> Result<(), 
 
 impl Account {
     /// What may have been used beyond the credit since the meter was heard last, at the most, minor units. 0 while it is
-    /// heard, with supply off, and with the purse in the meter, which cuts by itself.
+    /// heard, with supply off, and with the purse in the meter, which cuts by itself. All meters of the account that are
+    /// not heard draw on the one purse, so each of them shows what they may have used together.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`] outside the range.
     pub fn exposure(&self, meter: MeterNumber, now_utc_s: i64) -> Result<Money, MoneyError> {
         let (Some(terms), Some(state)) = (self.terms(), self.meter(meter)) else { return Ok(Money::ZERO) };
-        let Some(since) = state.unheard_since_utc_s else { return Ok(Money::ZERO) };
-        if terms.purse == Purse::InMeter || state.relay_closed == Some(false) {
+        if terms.purse == Purse::InMeter || state.unseen_s(now_utc_s).is_none() {
             return Ok(Money::ZERO);
         }
         // A started hour counts whole.
-        let hours = u64::try_from(now_utc_s.saturating_sub(since)).unwrap_or(0).div_ceil(3600);
-        let hours = i64::try_from(hours).unwrap_or(i64::MAX);
-        let used = Money::from_minor(terms.lost_contact.per_hour.minor().saturating_mul(hours));
+        let hours = |unseen_s: u64| i64::try_from(unseen_s.div_ceil(3600)).unwrap_or(i64::MAX);
+        let per_hour = terms.lost_contact.per_hour.minor();
+        let unseen = self.meters().iter().filter_map(|meter| meter.unseen_s(now_utc_s));
+        let used = Money::sum(unseen.map(|seconds| Money::from_minor(per_hour.saturating_mul(hours(seconds)))))?;
         let accrued = Money::sum(self.meters().iter().map(|meter| meter.accrued))?;
         let credit = self.purse().minus(self.debts.billed()?)?.minus(accrued)?;
         Ok(used.minus(credit)?.max(Money::ZERO))
@@ -111,6 +118,12 @@ impl Account {
 }
 
 impl super::MeterState {
+    /// How long it may have used energy that nobody has seen, in seconds.
+    fn unseen_s(&self, now_utc_s: i64) -> Option<u64> {
+        let since = self.unheard_since_utc_s.filter(|_| self.relay_closed != Some(false))?;
+        Some(u64::try_from(now_utc_s.saturating_sub(since)).unwrap_or(0))
+    }
+
     /// Supply was cut for lack of credit and waits for somebody.
     #[must_use]
     pub const fn restore_awaited(&self) -> bool {

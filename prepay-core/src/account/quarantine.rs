@@ -110,12 +110,15 @@ pub(super) fn release(
     observe::assess(draft, meter, reading, pricer)
 }
 
-/// An operator says what became of a sale on a meter that will never be read again at its place.
+/// An operator says what became of a sale or refund on a meter that will never be read again at its place.
 pub(super) fn resolve_dead(
     draft: &mut Draft<'_>,
     meter: MeterNumber,
     resolution: Option<SaleResolution>,
 ) -> Result<(), Refusal> {
+    if refunds::resolve_dead(draft, meter, resolution)? {
+        return Ok(());
+    }
     let open = draft.meter(meter)?.sale();
     match (open.map(|open| (open.id, open.amount, open.begun)), resolution) {
         (None, None) => Ok(()),

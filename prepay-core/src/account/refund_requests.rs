@@ -159,17 +159,22 @@ pub(super) fn check_no_write_open(state: &MeterState) -> Result<(), Refusal> {
     if let Some(open) = state.sale() {
         return Err(Refusal::SaleOpen { meter, open: open.id });
     }
-    check_no_refund(state)
-}
-
-pub(super) fn check_no_refund(state: &MeterState) -> Result<(), Refusal> {
-    let meter = state.number();
-    if let Some(new) = state.replaced_by() {
-        return Err(Refusal::BeingReplaced { meter, new });
-    }
+    check_not_replaced(state)?;
     match state.refund() {
         Some(open) => Err(Refusal::RefundOpen { meter, open: open.id }),
         None => Ok(()),
+    }
+}
+
+/// Neither being replaced nor taking another one's place.
+pub(super) const fn check_not_replaced(state: &MeterState) -> Result<(), Refusal> {
+    let meter = state.number();
+    match (state.replaced_by(), state.refund()) {
+        (Some(new), _) => Err(Refusal::BeingReplaced { meter, new }),
+        (None, Some(open)) if matches!(open.kind, RefundKind::CarryOver { .. }) => {
+            Err(Refusal::RefundOpen { meter, open: open.id })
+        }
+        (None, _) => Ok(()),
     }
 }
 

@@ -304,12 +304,22 @@ pub(super) fn resolve(
     meter: MeterNumber,
     resolution: Option<SaleResolution>,
 ) -> Result<bool, Refusal> {
-    let open = draft.meter(meter)?.refund().filter(|open| open.phase == RefundPhase::Quarantined);
-    match (open.is_some(), resolution) {
-        (false, _) => return Ok(false),
-        (true, None) => return Err(Refusal::Resolution { meter, problem: "say what became of the open refund" }),
+    let quarantined = draft.meter(meter)?.refund().is_some_and(|open| open.phase == RefundPhase::Quarantined);
+    if quarantined { resolve_dead(draft, meter, resolution) } else { Ok(false) }
+}
+
+/// An operator says what became of an overwrite that can't be read back any more. Answers whether there was one. What had
+/// not begun is given up, whatever is said.
+pub(super) fn resolve_dead(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    resolution: Option<SaleResolution>,
+) -> Result<bool, Refusal> {
+    let Some(open) = draft.meter(meter)?.refund() else { return Ok(false) };
+    match (open.begun.is_some(), resolution) {
+        (_, None) => return Err(Refusal::Resolution { meter, problem: "say what became of the open refund" }),
         (true, Some(SaleResolution::Applied)) => close(draft, meter, Proof::Operator)?,
-        (true, Some(SaleResolution::NotApplied)) => void(draft, meter, RefundVoidCause::Operator)?,
+        (_, Some(_)) => void(draft, meter, RefundVoidCause::Operator)?,
     }
     Ok(true)
 }

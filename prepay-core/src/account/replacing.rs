@@ -16,7 +16,7 @@ use super::opening::MeterTakeOver;
 use super::posting::first_transfer;
 use super::quarantine::SaleResolution;
 use super::refund_facts::RefundVoidCause;
-use super::refund_requests::{Ordered, check_no_write_open};
+use super::refund_requests::{Ordered, check_no_write_open, check_not_replaced};
 use super::refusal::Refusal;
 use super::settled::DifferenceKind;
 use super::terms::Purse;
@@ -39,7 +39,7 @@ pub enum OldMeter {
     Unreadable {
         /// The estimate; its times are ignored.
         usage: Usage,
-        /// What became of a sale that had begun, in the operator's judgement.
+        /// What became of a sale or refund that was open, in the operator's judgement.
         sale: Option<SaleResolution>,
     },
 }
@@ -110,7 +110,7 @@ pub(super) fn request(
             None
         }
         OldMeter::Unreadable { usage, sale } => {
-            refund_requests::check_no_refund(draft.meter(old)?)?;
+            check_not_replaced(draft.meter(old)?)?;
             quarantine::resolve_dead(draft, old, *sale)?;
             Some(estimate(draft, old, *usage, pricer)?)
         }

@@ -29,7 +29,7 @@ pub(super) fn request(
     match (terms.purse, meter) {
         (Purse::InMeter, Some(meter)) => into_meter(draft, sale, meter, amount, payment, operator),
         (Purse::AtStation, None) => {
-            let parts = debts::divide(draft, amount)?;
+            let parts = debts::divide(draft, amount.minus(debts::emergency_used(draft)?.min(amount))?)?;
             let credit = amount.minus(Money::sum(parts.iter().map(|part| part.amount))?)?;
             check_stored(draft.account().purse, credit, terms.max_stored)?;
             let channel = paid_by_channel(payment)?;

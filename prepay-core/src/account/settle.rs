@@ -60,7 +60,7 @@ pub(super) fn book(
     reading: &MeterReading,
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
-    make_room(draft, meter, pricer)?;
+    make_room(draft, meter, i64::MAX, pricer)?;
     let Some(usage) = usage_since_settled(draft, meter, reading)? else { return Ok(()) };
     let terms = *draft.terms()?;
     let state = draft.meter(meter)?;
@@ -120,11 +120,21 @@ pub(super) fn priced(
     Ok(pricer.price(&request)?)
 }
 
-/// Moves the fixed point of a full series on.
-pub(super) fn make_room(draft: &mut Draft<'_>, meter: MeterNumber, pricer: &dyn Pricer) -> Result<(), Refusal> {
+/// Moves the fixed point of a full series on, for a reading of this time.
+pub(super) fn make_room(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    taken_utc_s: i64,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
     let state = draft.meter(meter)?;
-    if state.series().is_full() {
-        let series = Box::new(state.series().moved_on(draft.id(), meter, &state.terms().registers, pricer)?);
+    let series = state.series();
+    if series.is_full() {
+        let first = series.points().first().map(|point| point.taken_utc_s);
+        if let Some(base_utc_s) = first.filter(|first| taken_utc_s <= *first) {
+            return Err(Refusal::ReadingTooOld { taken_utc_s, base_utc_s });
+        }
+        let series = Box::new(series.moved_on(taken_utc_s, draft.id(), meter, &state.terms().registers, pricer)?);
         draft.push(Fact::SeriesMovedOn { meter, series })?;
     }
     Ok(())

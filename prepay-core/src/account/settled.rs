@@ -115,7 +115,7 @@ pub(super) fn take_correction(account: &mut Account, fact: &Fact, seq: u64) -> R
     state.settled.taken.utc_s = last.taken_utc_s;
     state.charged = charged;
     state.taxed = taxed;
-    state.accrued = Money::ZERO;
+    // What the polls have seen used since the last booking is not booked by this.
     state.pricer = pricer.clone();
     account.purse = purse;
     Ok(())

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum AccountKind {
     /// Money received by a channel. Owner: the channel.
     Cash = 1,
-    /// Money that a payment provider holds for us. Owner: the provider.
+    /// Money that a payment provider holds for us. Owner: the provider. Only the caller's own transfers touch it.
     ProviderClearing = 2,
     /// What a customer paid and has not used. Owner: the account.
     CustomerPurse = 3,
@@ -37,7 +37,7 @@ pub enum AccountKind {
     MeterRounding = 12,
     /// Differences because a meter deducts by another price than the tariff. Owner: 0.
     PriceLag = 13,
-    /// Money whose place is not known yet. Owner: the meter's number or the account.
+    /// Money whose place is not known yet. Owner: the meter's number.
     Suspense = 14,
     /// Credit that was there before these books began. Owner: 0.
     TakeOver = 15,
