@@ -1,0 +1,89 @@
+//! A store that takes nothing for a while: whoever asked is told, what lines told is kept, and afterwards nothing is missing.
+
+mod common;
+
+use common::{Desk, Scratch, desk};
+use prepay_core::reading::MeterReading;
+use sqlx::Row;
+use std::time::Duration;
+use vending_station::store::{Store, books::SellError, check};
+
+/// More rows than one page of the file holds.
+const TRIES_MAX: u16 = 500;
+
+/// The file may not grow any more: SQLite then says what it says on a full disk. One connection writes, so that it holds for all.
+async fn fill(store: &Store) {
+    let pages: i64 = sqlx::query("PRAGMA page_count").fetch_one(store.writer()).await.expect("read").get(0);
+    let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    sqlx::raw_sql(limit).execute(store.writer()).await.expect("set");
+}
+
+async fn make_room(store: &Store) {
+    sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(store.writer()).await.expect("set");
+}
+
+/// A reading of its own second.
+fn later(desk: &Desk, second: u16) -> MeterReading {
+    let mut reading = desk.reading(7, 20_000);
+    reading.taken.utc_s += i64::from(second);
+    reading.taken.mono_ms += u64::from(second) * 1000;
+    reading
+}
+
+async fn stored_polls(desk: &Desk) -> i64 {
+    sqlx::query("SELECT count(*) AS n FROM status").fetch_one(desk.store.readers()).await.expect("counted").get("n")
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_no_reading_is_lost() {
+    let scratch = Scratch::new().await;
+    if scratch.is_postgres() {
+        // There a full disk is the server's matter, and looks to the station like any other refusal.
+        return;
+    }
+    let desk = desk(&scratch.place).await;
+    desk.open().await;
+    desk.sell("before", 1_000).await.expect("sold");
+    let before = stored_polls(&desk).await;
+    fill(&desk.store).await;
+
+    let (mut told, mut missing) = (0, 0);
+    let mut refused = None;
+    for second in 1..=TRIES_MAX {
+        desk.poll(later(&desk, second)).await;
+        told += 1;
+        // The first sale stays open, so that only a full store has another reason to say no.
+        let key = format!("full-{second}");
+        match desk.sell(&key, 1_000).await {
+            Err(SellError::Store(error)) => refused = Some((key, error.to_string())),
+            Err(SellError::Refused(_)) => {}
+            other => panic!("{other:?}"),
+        }
+        missing = before + told - stored_polls(&desk).await;
+        if refused.is_some() && missing >= 10 {
+            break;
+        }
+    }
+    let (key, reason) = refused.expect("the store was never full");
+    println!("{told} readings, {missing} of them wait, refused with: {reason}");
+    assert!(reason.contains("full"), "{reason}");
+    assert!(missing >= 10, "something has to wait for room");
+
+    make_room(&desk.store).await;
+    let mut second = 1_000;
+    while stored_polls(&desk).await < before + told {
+        // Nobody has to ask: any sign of life is behind what was kept.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        desk.books.flush().await;
+        second += 1;
+        assert!(second < 1_300, "what was kept is not stored");
+    }
+    println!("{missing} readings were kept and stored afterwards");
+    // The key was not burned by an answer that was none.
+    let again = desk.sell(&key, 1_000).await;
+    assert!(matches!(&again, Err(SellError::Refused(reason)) if !reason.contains("full")), "{again:?}");
+    assert_eq!(desk.count("sale").await, 1);
+    let checked = check::check(&desk.store, prepay_core::money::Currency::CNY, true).await.expect("checked");
+    assert!(checked.is_whole(), "{checked:?}");
+    desk.stop().await;
+}
