@@ -177,7 +177,7 @@ class Tills:
     """Threads that sell, each with a key that is asked again until there is an answer."""
 
     def __init__(self, accounts, seed, threads=8):
-        self.accounts, self.dice, self.threads = accounts, random.Random(seed), threads
+        self.accounts, self.dice, self.threads = range(1, accounts + 1), random.Random(seed), threads
         self.lock, self.number = threading.Lock(), 0
         self.open = {}      # key -> body: asked, not answered yet
         self.taken = {}     # key -> (sale, account, amount in minor units)
@@ -189,7 +189,7 @@ class Tills:
             self.number += 1
             amount = self.dice.randrange(1_000, 9_000)
             key = f"till-{self.number}"
-            body = {"account": self.dice.randrange(1, self.accounts + 1), "amount": f"{amount // 100}.{amount % 100:02}", "channel": "cash"}
+            body = {"account": self.dice.choice(self.accounts), "amount": f"{amount // 100}.{amount % 100:02}", "channel": "cash"}
             self.open[key] = body
             return key
 
