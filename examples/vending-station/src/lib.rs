@@ -13,6 +13,7 @@ pub mod local_time;
 pub mod pricing;
 pub mod sealed;
 pub mod serve;
+pub mod simulate;
 pub mod site;
 pub mod station;
 pub mod store;

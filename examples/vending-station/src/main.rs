@@ -7,7 +7,9 @@ use vending_station::{
     clock::WorldClock,
     demo::{self, DemoOptions},
     sealed::{collector::Collector, keys},
-    serve, site,
+    serve,
+    simulate::{self, SimulateOptions, Size},
+    site,
     store::{self, Place, Store, backup},
 };
 
@@ -33,6 +35,8 @@ enum Command {
     },
     /// The station of an imported site.
     Serve(ServeArgs),
+    /// The virtual fleet of a site as a process of its own, for tests and training.
+    Simulate(SimulateArgs),
     /// Make a key file for a collector, readable by its owner alone.
     Key {
         /// The file; it must not exist.
@@ -135,6 +139,39 @@ struct ServeArgs {
     refuse_3des_from: Option<i64>,
 }
 
+#[derive(Debug, Args)]
+struct SimulateArgs {
+    /// The site file whose meters are played, at the addresses that it gives to its gateways.
+    site: PathBuf,
+    /// Write a site of so many meters into that file first, if there is none.
+    #[arg(long, requires = "gateways")]
+    meters: Option<usize>,
+    /// Gateways of the new site, each with one line.
+    #[arg(long, requires = "meters")]
+    gateways: Option<usize>,
+    /// Where the first gateway of the new site listens; the others follow on the next ports.
+    #[arg(long, default_value = "127.0.0.1:20000")]
+    listen: SocketAddr,
+    /// The file of the meters' states.
+    #[arg(long, default_value = "world.sqlite")]
+    world: PathBuf,
+    /// Lines take the time that their baud rate needs.
+    #[arg(long)]
+    paced: bool,
+    /// Lines lose and break frames, by this seed.
+    #[arg(long, value_name = "SEED")]
+    faults: Option<u64>,
+    /// Note each frame that writes to a meter in this file, one a line: time in ms, line, bytes.
+    #[arg(long, value_name = "FILE")]
+    writes: Option<PathBuf>,
+    /// So many gateways are dead: refused, black hole, silent, one byte a second, in turn.
+    #[arg(long, default_value_t = 0)]
+    dead: usize,
+    /// Where everything random of a new world comes from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
@@ -159,6 +196,7 @@ fn main() -> ExitCode {
                     Err(error) => fail(&error),
                 }
             }
+            Command::Simulate(args) => simulate(args).await,
             Command::Key { file, peer } => match keys::create(&file, peer) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&error),
@@ -197,6 +235,24 @@ async fn demonstrate(args: DemoArgs) -> ExitCode {
     match demo::run(options).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn simulate(args: SimulateArgs) -> ExitCode {
+    let size = |(meters, gateways)| Size { meters, gateways, first: args.listen };
+    let options = SimulateOptions {
+        site: args.site,
+        new: args.meters.zip(args.gateways).map(size),
+        world: args.world,
+        paced: args.paced,
+        faults: args.faults,
+        dead: args.dead,
+        writes: args.writes,
+        seed: args.seed,
+    };
+    match simulate::run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }

@@ -139,7 +139,7 @@ impl Station {
             .map_err(|error| StationError::setup("currency", error))?;
         let pricing = Arc::new(Pricing::new(&site, &accounts)?);
         let books = Books::start(store.clone(), clock, currency, pricing.clone()).await?;
-        let patience = Patience::new(clock, paced);
+        let patience = Patience::new(clock, paced).with_status_every_s(settings.status_every_s);
         let totals = Arc::new(Totals::default());
         let shared = line::Shared { clock, patience, spectacles: setup::spectacles(settings), totals: totals.clone() };
         let opened = books.look().await.map_err(|error| StationError::setup("books", error))?;

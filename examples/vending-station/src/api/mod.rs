@@ -36,6 +36,7 @@ pub fn router(station: Arc<Station>) -> Router {
         .route("/assets/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("../../assets/live.js"))))
         .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../../assets/icon.svg"))))
         .route("/api/live", get(live))
+        .route("/api/totals", get(totals))
         .route("/api/meters", get(meters))
         .route("/api/meters/{number}/history", get(history::show))
         .route("/api/accounts/{id}", get(account))
@@ -163,6 +164,11 @@ async fn live(State(station): State<Arc<Station>>) -> Result<Json<Live>, Problem
         collectors: collectors(&station),
         shops: rows.iter().filter_map(|row| TileView::new(row, scale)).collect(),
     }))
+}
+
+/// What the lines have done since the start.
+async fn totals(State(station): State<Arc<Station>>) -> Json<crate::totals::Snapshot> {
+    Json(station.totals.snapshot())
 }
 
 async fn meters(State(station): State<Arc<Station>>) -> Result<Json<Vec<MeterView>>, Problem> {

@@ -1,13 +1,11 @@
 //! How long the collector waits and how often it asks. Intervals are world time; what a computer and a socket need has a
 //! floor in real time, so that a world whose days pass in minutes is polled as fast as it can be and not faster.
 
-use crate::clock::WorldClock;
+use crate::{clock::WorldClock, site::model::STATUS_EVERY_S};
 use meter_protocol::session::{CharFormat, LineConfig};
 use prepay_core::sale::SalePolicy;
 use std::time::Duration;
 
-/// A status is asked for this often (the page promises three minutes).
-const STATUS_EVERY: Duration = Duration::from_secs(170);
 /// No meter is asked more often than this for real.
 const STATUS_FLOOR: Duration = Duration::from_millis(500);
 /// A reply is waited for this long.
@@ -45,23 +43,30 @@ const READ_ATTEMPTS: u8 = 2;
 pub struct Patience {
     clock: WorldClock,
     paced: bool,
+    status_every: Duration,
 }
 
 impl Patience {
     /// Waiting times for this clock. `paced`: the lines take the time that their baud rate needs.
     pub fn new(clock: WorldClock, paced: bool) -> Self {
-        Self { clock, paced }
+        Self { clock, paced, status_every: Duration::from_secs(STATUS_EVERY_S.into()) }
+    }
+
+    /// The same with the site's interval of polls.
+    #[must_use]
+    pub fn with_status_every_s(self, status_every_s: u16) -> Self {
+        Self { status_every: Duration::from_secs(status_every_s.into()), ..self }
     }
 
     /// World time between two polls of a meter, µs.
     pub fn status_every_us(&self) -> u64 {
-        self.world_us(self.clock.real(STATUS_EVERY, STATUS_FLOOR))
+        self.world_us(self.clock.real(self.status_every, STATUS_FLOOR))
     }
 
     /// World seconds after which a status is stale: a poll and its repetition, both late.
     pub fn stale_after_s(&self) -> i64 {
         let polls = i64::try_from(self.status_every_us().saturating_mul(4) / 1_000_000).unwrap_or(i64::MAX);
-        if self.clock.speed() == 1 {
+        if self.clock.speed() == 1 && self.status_every <= Duration::from_secs(STATUS_EVERY_S.into()) {
             crate::store::read::STALE_AFTER_S
         } else {
             polls.max(crate::store::read::STALE_AFTER_S)

@@ -10,24 +10,16 @@ pub mod report;
 use crate::{
     api,
     collect::patience::Patience,
-    fleet::{BusPlan, Fleet, FleetError, FleetHandle, FleetOptions, FleetPlan, MeterPlan, Trade},
-    pricing::{Pricing, PricingError},
+    fleet::{Fleet, FleetError, FleetHandle, FleetOptions, FleetPlan, LOSSY},
+    pricing::PricingError,
     sealed::keys::KeysError,
-    site::{
-        self, Complaint, Site,
-        model::{self, Purse},
-    },
+    site::{self, Complaint, Site, model::Gateway},
     station::{Station, StationError},
     store::{LEASE, Place, Store, StoreError, site as stored_site},
 };
-use meter_protocol::virtual_meter::{Faults, MeterOptions, Model};
 use report::Report;
-use serde::{
-    Deserialize,
-    de::{IntoDeserializer, value::StrDeserializer},
-};
 use std::{
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -41,12 +33,6 @@ use tokio::sync::watch;
 const MALL: &str = include_str!("../../demo/mall.toml");
 /// Monday, 2 November 2026, 08:00 in the mall.
 const FIRST_MORNING_UTC_S: i64 = 1_793_577_600;
-/// Of a thousand replies this many are lost on the way.
-const LOST_REPLIES_PER_MILLE: u16 = 25;
-/// Of a thousand requests this many never reach the meter.
-const LOST_REQUESTS_PER_MILLE: u16 = 5;
-/// Of a thousand replies this many arrive with a flipped bit.
-const CORRUPTED_PER_MILLE: u16 = 5;
 /// How often progress is shown.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// How long open sales may take to close at the end.
@@ -89,14 +75,6 @@ pub enum DemoError {
     /// The fleet.
     #[error(transparent)]
     Fleet(Box<dyn std::error::Error + Send + Sync>),
-    /// A meter of the site that the fleet can't play.
-    #[error("meter {number}: {reason}")]
-    Unplayable {
-        /// Its number.
-        number: String,
-        /// Why.
-        reason: String,
-    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -162,7 +140,9 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
         collectors::share_out(&mut site);
     }
     std::fs::create_dir_all(&options.folder).map_err(io(options.folder.display()))?;
-    let fleet = Fleet::open(&options.folder.join("world.sqlite"), fleet_plan(&site, options.seed)?).await?;
+    let anywhere = |_: &Gateway| Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let plan = FleetPlan::of_site(&site, options.seed, FIRST_MORNING_UTC_S, anywhere)?;
+    let fleet = Fleet::open(&options.folder.join("world.sqlite"), plan).await?;
     let place = options.db.clone().unwrap_or_else(|| Place::File(options.folder.join("station.sqlite")));
     let store = Store::open(place, LEASE).await?;
     // The world goes on where it stopped; the station's clock must not have been ahead of it.
@@ -170,14 +150,13 @@ pub async fn run(options: DemoOptions) -> Result<bool, DemoError> {
     let clock = fleet.clock(latest.saturating_mul(1000), options.speed);
     let created = fleet.meters_created();
     let patience = Patience::new(clock, options.paced);
-    let faults = Faults {
-        lost_request_per_mille: LOST_REQUESTS_PER_MILLE,
-        lost_reply_per_mille: LOST_REPLIES_PER_MILLE,
-        corrupted_reply_per_mille: CORRUPTED_PER_MILLE,
-        ..Faults::NONE
+    let fleet_options = FleetOptions {
+        paced: options.paced,
+        faults: LOSSY,
+        seed: options.seed,
+        frame_life: patience.frame_life(),
+        ..FleetOptions::default()
     };
-    let fleet_options =
-        FleetOptions { paced: options.paced, faults, seed: options.seed, frame_life: patience.frame_life() };
     let fleet = fleet.serve(clock, fleet_options).await?;
     for (gateway, address) in gateways_of(&site).into_iter().zip(fleet.addresses()) {
         site.gateways[gateway].address = address.to_string();
@@ -313,58 +292,4 @@ async fn drain(station: &Station) {
 fn gateways_of(site: &Site) -> Vec<usize> {
     let position = |code: &str| site.gateways.iter().position(|gateway| gateway.code == code);
     site.buses.iter().filter_map(|bus| position(&bus.gateway)).collect()
-}
-
-/// The world that belongs to a site: what stands where, and what draws power behind it.
-fn fleet_plan(site: &Site, seed: u64) -> Result<FleetPlan, DemoError> {
-    let pricing = Pricing::new(site, &std::collections::HashMap::new())?;
-    let buses = site.buses.iter().map(|bus| BusPlan {
-        name: bus.code.clone(),
-        listen: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)),
-        baud: bus.baud,
-    });
-    let meters = site.meters.iter().map(|meter| {
-        let unplayable = |reason: String| DemoError::Unplayable { number: meter.number.clone(), reason };
-        let tenant = meter.tenant.as_deref().and_then(|code| site.tenant(code));
-        let trade = match tenant {
-            None => Trade::CommonServices,
-            Some(tenant) => trade(&tenant.trade).ok_or_else(|| {
-                unplayable(format!("`{}` is no trade that the demonstration knows a load for", tenant.trade))
-            })?,
-        };
-        let bus = site.buses.iter().position(|bus| bus.code == meter.bus);
-        let price_hint = match tenant {
-            Some(tenant) => pricing.hint(&tenant.tariff, FIRST_MORNING_UTC_S)?,
-            None => 0,
-        };
-        Ok(MeterPlan {
-            bus: bus.ok_or_else(|| unplayable(format!("bus `{}` is missing", meter.bus)))?,
-            unit: meter.unit,
-            number: meter.number.clone(),
-            model: match meter.model {
-                model::Model::Dtsy1352 => Model::Dtsy1352,
-                model::Model::Ddsy1352 => Model::Ddsy1352,
-            },
-            trade,
-            rated_w: u16::try_from(meter.peak_w)
-                .map_err(|_| unplayable(format!("peak_w {} is too high", meter.peak_w)))?,
-            prepaid: tenant.is_some_and(|tenant| tenant.purse == Purse::Meter),
-            price_hint_per_kwh: price_hint,
-            alarm_1_hint_cents: tenant.and_then(|tenant| u32::try_from(tenant.alarm_1_minor).ok()).unwrap_or_default(),
-        })
-    });
-    Ok(FleetPlan {
-        seed,
-        start_utc_s: FIRST_MORNING_UTC_S,
-        utc_offset_min: site.settings.utc_offset_min,
-        meter_options: MeterOptions::default(),
-        buses: buses.collect(),
-        meters: meters.collect::<Result<_, DemoError>>()?,
-    })
-}
-
-/// The trade that a word of the site file names.
-fn trade(word: &str) -> Option<Trade> {
-    let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
-    Trade::deserialize(word).ok()
 }

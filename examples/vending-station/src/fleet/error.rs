@@ -12,6 +12,11 @@ use super::plan::{BUSES_MAX, RATED_MAX_W};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum FleetError {
+    /// A part of the site that the fleet can't play.
+    #[error("{what}: {reason}")]
+    Unplayable { what: String, reason: String },
+    #[error(transparent)]
+    Pricing(#[from] crate::pricing::PricingError),
     #[error("{count} buses are more than the limit of {BUSES_MAX}")]
     TooManyBuses { count: usize },
     #[error("bus {name} is listed twice")]
@@ -55,6 +60,8 @@ pub(crate) enum FleetError {
     ClockBehind { now_ms: i64, world_ms: i64 },
     #[error("a frame life of {given:?} is not in {shortest:?} to {longest:?}")]
     FrameLife { given: Duration, shortest: Duration, longest: Duration },
+    #[error("{}: {source}", path.display())]
+    Writes { path: PathBuf, source: std::io::Error },
     #[error("bus {name} can't listen on {address}: {source}")]
     Listen { name: String, address: SocketAddr, source: std::io::Error },
     /// A state could not be stored, so its reply was not sent and its bus stopped.

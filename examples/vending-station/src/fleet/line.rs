@@ -1,5 +1,6 @@
 //! One bus as a task: half duplex, one exchange at a time, each state committed before its reply leaves.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,16 @@ use super::FleetError;
 use super::stats::SharedStats;
 use super::trade::{SLOT_MS, Shop};
 use super::world::Store;
+use super::writes::Writes;
 use crate::clock::WorldClock;
 
 /// Requests that may wait for a line.
 const QUEUE_MAX: usize = 32;
 /// Replies that may be on their way late at the same time on one line.
 const LATE_MAX: usize = 64;
+
+/// Functions of Modbus that change nothing.
+const READS: RangeInclusive<u8> = 1..=4;
 
 /// A request that a gateway has taken from a connection.
 #[derive(Debug)]
@@ -36,34 +41,44 @@ pub(super) fn queue() -> (mpsc::Sender<Order>, mpsc::Receiver<Order>) {
 /// What is behind one meter of the bus.
 #[derive(Debug)]
 pub(super) struct Household {
-    pub(super) number: Arc<str>,
-    pub(super) shop: Shop,
+    number: Arc<str>,
+    shop: Shop,
+    /// When the meter's state was stored last; none: not since the fleet is served.
+    kept: Option<Instant>,
+}
+
+impl Household {
+    pub(super) fn new(number: &str, shop: Shop) -> Self {
+        Self { number: number.into(), shop, kept: None }
+    }
+}
+
+/// What a line has from the fleet.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) clock: WorldClock,
+    pub(super) store: Store,
+    /// Half of the life of a frame: once for waiting, once for the reply.
+    pub(super) half_life: Duration,
+    pub(super) reads_kept_after: Duration,
+    pub(super) writes: Option<Writes>,
+    pub(super) stats: SharedStats,
 }
 
 /// A bus with its shops.
 #[derive(Debug)]
 pub(super) struct BusLine {
+    name: Arc<str>,
     bus: VirtualBus,
     /// In the order of the bus's meters.
     households: Vec<Household>,
-    clock: WorldClock,
-    store: Store,
-    /// Half of the life of a frame: once for waiting, once for the reply.
-    half_life: Duration,
-    stats: SharedStats,
+    shared: Shared,
     late: JoinSet<()>,
 }
 
 impl BusLine {
-    pub(super) fn new(
-        bus: VirtualBus,
-        households: Vec<Household>,
-        clock: WorldClock,
-        store: Store,
-        frame_life: Duration,
-        stats: SharedStats,
-    ) -> Self {
-        Self { bus, households, clock, store, half_life: frame_life / 2, stats, late: JoinSet::new() }
+    pub(super) fn new(name: &str, bus: VirtualBus, households: Vec<Household>, shared: Shared) -> Self {
+        Self { name: name.into(), bus, households, shared, late: JoinSet::new() }
     }
 
     /// Serves requests one after the other until it is stopped or a state can't be stored.
@@ -75,13 +90,13 @@ impl BusLine {
         loop {
             let order = tokio::select! {
                 biased;
-                _ = stop.changed() => return Ok(()),
+                _ = stop.changed() => return self.keep_all().await,
                 order = queue.recv() => order,
             };
-            let Some(order) = order else { return Ok(()) };
+            let Some(order) = order else { return self.keep_all().await };
             while self.late.try_join_next().is_some() {}
-            if order.arrived.elapsed() > self.half_life {
-                self.stats.expired_request();
+            if order.arrived.elapsed() > self.shared.half_life {
+                self.shared.stats.expired_request();
                 continue;
             }
             self.exchange(order).await?;
@@ -90,27 +105,30 @@ impl BusLine {
 
     async fn exchange(&mut self, order: Order) -> Result<(), FleetError> {
         let begun = Instant::now();
-        let now_ms = self.clock.utc_ms();
-        self.stats.request();
+        let now_ms = self.shared.clock.utc_ms();
+        self.shared.stats.request();
         self.follow_shops(&order.frame, now_ms);
         let faults_before = *self.bus.fault_counts();
         let Exchange { served, deliveries, line_us, .. } = self.bus.request(now_ms, &order.frame);
-        self.stats.faults(&faults_before, self.bus.fault_counts());
+        self.shared.stats.faults(&faults_before, self.bus.fault_counts());
+        let only_read = order.frame.get(1).is_some_and(|function| READS.contains(function));
+        if let Some(writes) = self.shared.writes.as_ref().filter(|_| !only_read && !served.is_empty()) {
+            writes.note(now_ms, &self.name, &order.frame)?;
+        }
         for position in served {
-            let (Some(meter), Some(household)) = (self.bus.meters().get(position), self.households.get(position))
-            else {
-                continue;
-            };
-            let state = super::encoded(&household.number, meter)?;
-            self.store.keep(Arc::clone(&household.number), state, meter.time_ms().max(now_ms)).await?;
+            let kept = self.households.get(position).and_then(|household| household.kept);
+            let fresh = kept.is_some_and(|kept| kept.elapsed() < self.shared.reads_kept_after);
+            if !(only_read && fresh) {
+                self.keep(position, now_ms).await?;
+            }
         }
         // The line is taken until its last regular byte; what comes late comes while it may be in use again.
         // An unpaced line must not wait for the timer's next tick.
         if line_us > 0 {
-            tokio::time::sleep_until((begun + Duration::from_micros(line_us).min(self.half_life)).into()).await;
+            tokio::time::sleep_until((begun + Duration::from_micros(line_us).min(self.shared.half_life)).into()).await;
         }
         for Delivery { delay_us, bytes } in deliveries {
-            let due = begun + Duration::from_micros(delay_us).min(self.half_life);
+            let due = begun + Duration::from_micros(delay_us).min(self.shared.half_life);
             if delay_us <= line_us {
                 self.send_now(begun, &order.back, bytes);
             } else if self.late.len() < LATE_MAX {
@@ -120,12 +138,36 @@ impl BusLine {
         Ok(())
     }
 
+    /// Stores a meter's state and comes back when it is committed.
+    async fn keep(&mut self, position: usize, now_ms: i64) -> Result<(), FleetError> {
+        let (Some(meter), Some(household)) = (self.bus.meters().get(position), self.households.get_mut(position))
+        else {
+            return Ok(());
+        };
+        let state = super::encoded(&household.number, meter)?;
+        self.shared.store.keep(Arc::clone(&household.number), state, meter.time_ms().max(now_ms)).await?;
+        household.kept = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Stores what was left out because it was only read.
+    async fn keep_all(&mut self) -> Result<(), FleetError> {
+        if self.shared.reads_kept_after.is_zero() {
+            return Ok(());
+        }
+        for position in 0..self.households.len() {
+            let now_ms = self.shared.clock.utc_ms();
+            self.keep(position, now_ms).await?;
+        }
+        Ok(())
+    }
+
     fn send_now(&self, begun: Instant, back: &mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {
-        send(&self.stats, begun, self.half_life, back, bytes);
+        send(&self.shared.stats, begun, self.shared.half_life, back, bytes);
     }
 
     fn send_late(&mut self, begun: Instant, due: Instant, back: mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {
-        let (stats, half_life) = (self.stats.clone(), self.half_life);
+        let (stats, half_life) = (self.shared.stats.clone(), self.shared.half_life);
         self.late.spawn(async move {
             tokio::time::sleep_until(due.into()).await;
             send(&stats, begun, half_life, &back, bytes);

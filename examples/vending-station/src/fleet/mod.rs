@@ -14,25 +14,26 @@
 //! ```
 
 mod creation;
+mod dead;
 mod error;
 mod gateway;
 mod line;
+mod of_site;
 mod plan;
 mod stats;
 mod trade;
 mod world;
+mod writes;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use meter_protocol::virtual_meter::{FaultInjector, Faults, Line, VirtualBus, VirtualMeter};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -50,6 +51,11 @@ use world::{Store, StoredMeter, World};
 const FRAME_LIFE_MIN: Duration = Duration::from_millis(20);
 const FRAME_LIFE_MAX: Duration = Duration::from_secs(60);
 
+/// Lines that lose and break frames: of a thousand requests 5 never reach the meter, of a thousand replies 25 never come
+/// back and 5 arrive with flipped bits.
+pub(crate) const LOSSY: Faults =
+    Faults { lost_request_per_mille: 5, lost_reply_per_mille: 25, corrupted_reply_per_mille: 5, ..Faults::NONE };
+
 /// How the fleet is served this time.
 #[derive(Debug, Clone)]
 pub(crate) struct FleetOptions {
@@ -63,11 +69,27 @@ pub(crate) struct FleetOptions {
     /// of this after its last byte came in, or never; its reply, late copies included, is sent at most half of this
     /// after that, or never. So a master that waits this long after its last byte has seen all there is to see.
     pub(crate) frame_life: Duration,
+    /// How old, in real time, the stored state of a meter may become while it is only read; zero: each exchange is
+    /// stored. A meter that lives on from an older state shows the same registers, so that nothing of value is lost.
+    /// What is written to a meter is always stored before its reply.
+    pub(crate) reads_kept_after: Duration,
+    /// So many gateways are dead, spread over the plan and taking turns in the ways of being dead.
+    pub(crate) dead: usize,
+    /// Where each frame that writes is noted when it reaches a meter, one a line: time in ms, bus, bytes.
+    pub(crate) writes: Option<PathBuf>,
 }
 
 impl Default for FleetOptions {
     fn default() -> Self {
-        Self { paced: false, faults: Faults::NONE, seed: 1, frame_life: Duration::from_secs(2) }
+        Self {
+            paced: false,
+            faults: Faults::NONE,
+            seed: 1,
+            frame_life: Duration::from_secs(2),
+            reads_kept_after: Duration::ZERO,
+            dead: 0,
+            writes: None,
+        }
     }
 }
 
@@ -184,13 +206,13 @@ impl Fleet {
         if given < shortest || given > longest {
             return Err(FleetError::FrameLife { given, shortest, longest });
         }
-        let mut listeners = Vec::with_capacity(self.plan.buses.len());
+        let mut doors = Vec::with_capacity(self.plan.buses.len());
         let mut addresses = Vec::with_capacity(self.plan.buses.len());
-        for bus in &self.plan.buses {
+        for (bus, way) in self.plan.buses.iter().zip(dead::ways(self.plan.buses.len(), options.dead)) {
             let refused = |source| FleetError::Listen { name: bus.name.clone(), address: bus.listen, source };
-            let listener = TcpListener::bind(bus.listen).await.map_err(refused)?;
-            addresses.push(listener.local_addr().map_err(refused)?);
-            listeners.push(listener);
+            let door = dead::open(bus.listen, way).await.map_err(refused)?;
+            addresses.push(door.address);
+            doors.push(door);
         }
         let mut lines = lines(&self.plan, &options);
         let mut shops: Vec<Vec<line::Household>> = self.plan.buses.iter().map(|_| Vec::new()).collect();
@@ -198,24 +220,38 @@ impl Fleet {
             let shop = creation::shop(&self.plan, self.world.seed, planned)?;
             let added = lines[planned.bus].add(meter);
             added.map_err(|source| FleetError::Bus { number: planned.number.clone(), source })?;
-            shops[planned.bus].push(line::Household { number: Arc::from(planned.number.as_str()), shop });
+            shops[planned.bus].push(line::Household::new(&planned.number, shop));
         }
 
         let stats = SharedStats::default();
+        let writes = options.writes.as_deref().map(writes::Writes::open).transpose()?;
         let (store, writer) = self.world.into_writer();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        for ((listener, bus), households) in listeners.into_iter().zip(lines).zip(shops) {
+        let names: Vec<String> = self.plan.buses.iter().map(|bus| bus.name.clone()).collect();
+        for (((name, door), bus), households) in names.into_iter().zip(doors).zip(lines).zip(shops) {
             let (orders, queue) = line::queue();
-            let line = line::BusLine::new(bus, households, clock, store.clone(), options.frame_life, stats.clone());
+            let shared = line::Shared {
+                clock,
+                store: store.clone(),
+                half_life: options.frame_life / 2,
+                reads_kept_after: options.reads_kept_after,
+                writes: writes.clone(),
+                stats: stats.clone(),
+            };
+            let line = line::BusLine::new(&name, bus, households, shared);
             let serving = line.run(queue, stopped.clone());
             tasks.spawn(async move {
                 // Seen at once and not only at the end: this bus is silent from now on.
                 serving.await.inspect_err(|error| tracing::error!(%error, "a bus of the fleet stopped"))
             });
-            let gateway = gateway::accept(listener, orders, stats.clone(), stopped.clone());
-            tasks.spawn(async {
-                gateway.await;
+            let (stats, stopped) = (stats.clone(), stopped.clone());
+            tasks.spawn(async move {
+                match door.way {
+                    dead::Way::Alive(listener) => gateway::accept(listener, orders, stats, stopped).await,
+                    // Its line keeps its queue and never gets an order.
+                    dead => dead::stand(dead, stopped).await,
+                }
                 Ok(())
             });
         }

@@ -9,7 +9,7 @@ use super::FleetError;
 use super::trade::Trade;
 
 /// Most buses in a fleet.
-pub(crate) const BUSES_MAX: usize = 256;
+pub(crate) const BUSES_MAX: usize = 1_024;
 /// Highest rated power of a shop in W: the sum must fit the meter's signed register of 0.001 kW.
 pub(crate) const RATED_MAX_W: u16 = 29_000;
 

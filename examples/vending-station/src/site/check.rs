@@ -2,7 +2,8 @@
 
 use super::{
     model::{
-        Building, Collector, EqualCount, Gateway, Keep, Line, Meter, Model, Purse, Settings, Site, TariffEntry, Tenant,
+        Building, Collector, EqualCount, Gateway, Keep, Line, Meter, Model, Purse, STATUS_EVERY_S, Settings, Site,
+        TariffEntry, Tenant,
     },
     raw::{Raw, read_bounded},
     row::{Complaint, Place, Reader, Row},
@@ -31,6 +32,8 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const MAX_SALE_MAJOR: i64 = 50_000;
 /// The most that one shop may store where the site says nothing, in whole units of the currency.
 pub const MAX_STORED_MAJOR: i64 = 500_000;
+/// The longest interval between two polls of a meter, seconds.
+pub const STATUS_EVERY_S_MAX: u16 = 3_600;
 /// The longest that readings are kept by a number, in hours or months.
 pub const KEEP_MAX: u16 = 9_999;
 /// The most decimal places of a currency.
@@ -202,6 +205,7 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         "rate_codes_from_one",
         "max_sale",
         "max_stored",
+        "status_every_s",
         "keep_status_hours",
         "keep_curve_months",
         "keep_days_months",
@@ -249,6 +253,17 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         None => Some(None),
         Some(_) => reader.parse("rate_codes_from_one", "true or false").map(Some),
     };
+    let status_every_s = match reader.optional("status_every_s") {
+        None => Some(STATUS_EVERY_S),
+        Some(_) => reader.parse::<u16>("status_every_s", "a whole number").filter(|every| {
+            let fits = (1..=STATUS_EVERY_S_MAX).contains(every);
+            if !fits {
+                let reason = format!("`status_every_s` is {every}; expected 1 to {STATUS_EVERY_S_MAX}");
+                reader.complain("status_every_s", reason);
+            }
+            fits
+        }),
+    };
     let keep = keep(&mut reader);
     let places = currency_places.unwrap_or(2);
     let mut limit = |field: &str, default_major: i64| match reader.optional(field) {
@@ -267,6 +282,7 @@ fn settings(rows: &[Row], raw: &Raw, complaints: &mut Vec<Complaint>) -> Option<
         price_places: price_places?,
         equal_count: equal_count?,
         rate_codes_from_one: rate_codes_from_one?,
+        status_every_s: status_every_s?,
         keep: keep?,
     })
 }

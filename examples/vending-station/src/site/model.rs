@@ -45,9 +45,19 @@ pub struct Settings {
     pub max_stored_minor: i64,
     /// Whether a day table's rate codes count 1 to 4, settled on the bench; none: day tables are never written.
     pub rate_codes_from_one: Option<bool>,
+    /// Seconds between two polls of a meter.
+    #[serde(default = "status_every_s")]
+    pub status_every_s: u16,
     /// How long readings are kept.
     #[serde(default)]
     pub keep: Keep,
+}
+
+/// Seconds between two polls of a meter where the site says nothing: with a late poll a status is at most three minutes old.
+pub const STATUS_EVERY_S: u16 = 170;
+
+fn status_every_s() -> u16 {
+    STATUS_EVERY_S
 }
 
 /// How long readings are kept.

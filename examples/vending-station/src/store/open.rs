@@ -130,7 +130,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        let mut tx = self.writer.begin().await?;
+        let mut tx = match self.writer.begin_with("BEGIN").await {
+            // On a full disk SQLite ends a transaction by itself. The driver's own end of it then fails, and it goes on counting
+            // one transaction too many: what is written later would look committed and never be. Such a connection goes.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                self.writer.begin_with("BEGIN").await?
+            }
+            begun => begun?,
+        };
         match &self.right {
             Right::Lock { .. } | Right::Own => {}
             Right::Lease(lease) => {

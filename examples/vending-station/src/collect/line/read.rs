@@ -54,8 +54,10 @@ impl Line {
         let mut buffer = ReplyBuffer::new();
         let begun = Instant::now();
         let read = client.read_registers(unit, self.status.address, self.status.count, &mut buffer).await;
-        let response_ms = u16::try_from(begun.elapsed().as_millis()).unwrap_or(u16::MAX);
+        let took = begun.elapsed();
+        let response_ms = u16::try_from(took.as_millis()).unwrap_or(u16::MAX);
         let registers = self.counted(read)?;
+        self.shared.totals.add_status(took);
         let meter = self.meters[slot].shown;
         let shown = self.shared.spectacles.read(&registers, meter, self.shared.clock.now());
         shown.map(|shown| Shown { response_ms, ..shown }).map_err(|error| NoReading::Unusable(error.to_string()))

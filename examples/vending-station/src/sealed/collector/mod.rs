@@ -158,7 +158,8 @@ impl Collector {
             .map(|(_, line)| line)
             .collect();
         let first = lines.first().ok_or_else(unknown)?;
-        let patience = Patience::new(clock, settings.world.is_some_and(|world| world.paced));
+        let patience = Patience::new(clock, settings.world.is_some_and(|world| world.paced))
+            .with_status_every_s(site.settings.status_every_s);
         let spectacles = setup::spectacles(&site.settings);
         let status = reading::status_read(&patience.line(first.baud), &spectacles.profile)
             .map_err(|error| CollectError::setup(&first.code, error))?;

@@ -5,8 +5,10 @@
 
 mod load;
 mod orders;
+mod outage;
 pub(super) mod projection;
 mod rows;
+mod sell;
 mod writer;
 
 use super::StoreError;

@@ -1,6 +1,6 @@
 //! The rows of one transaction: events, journal, keys, readings, and the projections that follow from them.
 
-use super::{Poll, State, projection, signed, writer::SellRecord};
+use super::{Poll, State, projection, sell::SellRecord, signed};
 use crate::store::{Store, StoreError, from_json, json};
 use prepay_core::{
     account::{Event, Fact},

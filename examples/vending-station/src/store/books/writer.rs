@@ -1,42 +1,34 @@
 //! The one task that changes money.
 
 use super::{
-    BATCH_JOBS_MAX, BooksError, CHANNELS, Job, May, Ordered, Poll, Routes, Sell, SellError, State, load, rows::Rows,
+    BATCH_JOBS_MAX, BooksError, Job, May, Ordered, Poll, Routes, SellError, State, load,
+    outage::{Kept, Outage, is_told, passes},
+    rows::Rows,
 };
 use crate::{
     clock::WorldClock,
     store::{Store, StoreError},
 };
 use prepay_core::{
-    account::{Account, Command, Effect, Fact, Payment, Purse, Refusal},
-    id::{AccountId, ChannelId, MeterNumber, OperatorId, SaleId},
-    ledger::{BodyHash, Key, KeyRecord, Keyed},
-    money::{Currency, Money},
+    account::{Account, Command, Effect, Fact, Refusal},
+    id::{AccountId, MeterNumber},
+    money::Currency,
     persist::{Persisted, Withheld},
     settlement::Pricer,
 };
-use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
-/// The demonstration's till. Operators with names come with access control.
-const TILL: OperatorId = OperatorId(1);
-
-/// The stored answer to a request to sell.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SellAnswer {
-    Sale(i64),
-    Refused(String),
-}
-
 pub(super) struct Writer {
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     pub(super) clock: WorldClock,
     currency: Currency,
     pricer: Arc<dyn Pricer + Send + Sync>,
     pub(super) state: State,
     routes: Arc<Mutex<Routes>>,
+    /// What could not be stored and is not lost for that.
+    kept: Kept,
+    outage: Option<Outage>,
 }
 
 /// What an account wants done, until it is durable.
@@ -65,38 +57,102 @@ impl Writer {
         state: State,
         routes: Arc<Mutex<Routes>>,
     ) -> Self {
-        Self { store, clock, currency, pricer, state, routes }
+        Self { store, clock, currency, pricer, state, routes, kept: Kept::default(), outage: None }
     }
 
     /// Works until the last handle is dropped, or another process has taken over.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(BATCH_JOBS_MAX);
         while queue.recv_many(&mut jobs, BATCH_JOBS_MAX).await > 0 {
-            if let Err(StoreError::LeaseLost { .. }) = self.batch(jobs.drain(..)).await {
+            if self.batch(jobs.drain(..)).await.is_err() {
                 return;
             }
         }
     }
 
-    /// One transaction: all rows of the jobs, then all answers.
+    /// All jobs of a turn, behind what an outage has kept back.
     async fn batch(&mut self, jobs: impl Iterator<Item = Job>) -> Result<(), StoreError> {
+        if !self.is_open().await? {
+            let reason = self.outage.as_ref().map(Outage::reason).unwrap_or_default();
+            for job in jobs {
+                self.put_off(job, &reason);
+            }
+            return Ok(());
+        }
+        self.transaction(jobs).await
+    }
+
+    /// Whether nothing waits for the store. After an outage what was kept is stored first, in its order.
+    async fn is_open(&mut self) -> Result<bool, StoreError> {
+        let is_early = self.outage.as_ref().is_some_and(|outage| !outage.is_to_be_tried());
+        if is_early && !self.kept.is_empty() {
+            return Ok(false);
+        }
+        while !self.kept.is_empty() {
+            let group = self.kept.take(BATCH_JOBS_MAX);
+            self.transaction(group.into_iter()).await?;
+            if self.outage.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// One transaction: all rows of the jobs, then all answers.
+    async fn transaction(&mut self, jobs: impl Iterator<Item = Job>) -> Result<(), StoreError> {
         let mut rows = Rows::default();
         let mut afters = Vec::new();
+        let mut told = Vec::new();
         for job in jobs {
-            self.job(job, &mut rows, &mut afters).await;
+            if is_told(&job) {
+                self.tell(&job, &mut rows, &mut afters);
+                told.push(job);
+            } else {
+                self.job(job, &mut rows, &mut afters).await;
+            }
         }
         let written = rows.write(&self.store, &self.state).await;
-        if let Err(error) = &written {
-            tracing::error!(%error, "the books can't be written; nothing of this batch was done");
-            if !matches!(error, StoreError::LeaseLost { .. }) {
-                self.reload().await;
+        match &written {
+            Ok(()) => {
+                if let Some(outage) = self.outage.take() {
+                    tracing::warn!(seconds = outage.seconds(), "the books can be written again");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the books can't be written; nothing of this batch was done");
+                if passes(error) {
+                    self.kept.put_first(told);
+                    Outage::goes_on(&mut self.outage, error);
+                }
+                if !matches!(error, StoreError::LeaseLost { .. }) {
+                    self.reload().await;
+                }
             }
         }
         let failure = written.as_ref().err().map(ToString::to_string);
         for after in afters {
             self.answer(after, failure.as_deref());
         }
-        written
+        written.or_else(|error| if matches!(error, StoreError::LeaseLost { .. }) { Err(error) } else { Ok(()) })
+    }
+
+    /// What is done with a job while nothing can be stored: what was told is kept, what was asked gets its answer.
+    fn put_off(&mut self, job: Job, reason: &str) {
+        let failed = || BooksError::Store(reason.to_owned());
+        let after = match job {
+            job @ (Job::Heard { .. } | Job::Silent { .. } | Job::Outcome { .. } | Job::Poll { stored: None, .. }) => {
+                return self.kept.put(job);
+            }
+            // A reading that was not stored is told by silence. What is open is handed out by a later sweep.
+            Job::Poll { stored: Some(_), .. } | Job::Sweep => return,
+            Job::Command { answer, .. } => After::Command(answer, Err(failed())),
+            Job::Sell { answer, .. } => After::Sell(answer, Err(SellError::Store(failed())), None),
+            Job::Order { answer, .. } => After::Order(answer, Err(failed()), None),
+            Job::May { answer, .. } => After::May(answer, false),
+            Job::Look { answer } => After::Look(answer),
+            Job::Flush { answer } => After::Flush(answer),
+        };
+        self.answer(after, None);
     }
 
     /// After a failed commit the file is the truth.
@@ -112,6 +168,25 @@ impl Writer {
                     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
                 }
             }
+        }
+    }
+
+    /// Takes in what nobody waits for.
+    fn tell(&mut self, job: &Job, rows: &mut Rows, afters: &mut Vec<After>) {
+        match job {
+            Job::Poll { poll, .. } => self.poll(poll, rows, afters),
+            Job::Heard { meter } => rows.heard(*meter),
+            Job::Silent { meter, account } => {
+                rows.silent(*meter, self.clock.utc_s());
+                if let Some(account) = *account {
+                    let decided = self.decide(account, &Command::LinkLost { meter: *meter }, rows);
+                    afters.push(After::Command(None, decided.map(|effects| (account, effects))));
+                }
+            }
+            Job::Outcome { meter, version, state, reason } => {
+                rows.outcome(*meter, *version, state, reason.clone(), self.clock.utc_s());
+            }
+            _ => {}
         }
     }
 
@@ -132,14 +207,7 @@ impl Writer {
                 self.poll(&poll, rows, afters);
                 afters.extend(stored.map(After::Stored));
             }
-            Job::Heard { meter } => rows.heard(meter),
-            Job::Silent { meter, account } => {
-                rows.silent(meter, self.clock.utc_s());
-                if let Some(account) = account {
-                    let decided = self.decide(account, &Command::LinkLost { meter }, rows);
-                    afters.push(After::Command(None, decided.map(|effects| (account, effects))));
-                }
-            }
+            Job::Heard { .. } | Job::Silent { .. } | Job::Outcome { .. } => self.tell(&job, rows, afters),
             Job::May { account, what, answer } => {
                 let may = self.state.accounts.get(&account).is_some_and(|account| match what {
                     May::Send(sale, frame) => account.may_send(sale, frame),
@@ -150,9 +218,6 @@ impl Writer {
             Job::Order { request, answer } => {
                 let (ordered, effects) = self.order(&request, rows);
                 afters.push(After::Order(answer, ordered, effects));
-            }
-            Job::Outcome { meter, version, state, reason } => {
-                rows.outcome(meter, version, state, reason, self.clock.utc_s());
             }
             Job::Look { answer } => afters.push(After::Look(answer)),
             Job::Sweep => {
@@ -214,64 +279,6 @@ impl Writer {
         if self.state.unproved.remove(&account) {
             rows.proved(account);
         }
-    }
-
-    async fn sell(&mut self, sell: &Sell, rows: &mut Rows) -> (Result<i64, SellError>, Option<Withheld<Vec<Effect>>>) {
-        let key = Key::new("till", &sell.key);
-        let prior = match rows.prior(self.store.writer(), &key).await {
-            Ok(prior) => prior,
-            Err(error) => return (Err(SellError::Store(BooksError::Store(error.to_string()))), None),
-        };
-        let sale = self.state.last_sale + 1;
-        let outcome = key.run(
-            BodyHash::of(&sell.body),
-            prior.as_ref(),
-            || self.request(sell, sale, rows).map(|effects| (effects, SellAnswer::Sale(sale))),
-            |refusal| SellAnswer::Refused(refusal.clone()),
-        );
-        match outcome {
-            Keyed::Created { changes, record } => {
-                self.state.last_sale = sale;
-                rows.key(record, self.clock.utc_s());
-                (Ok(sale), Some(changes))
-            }
-            Keyed::Refused { error, record } => {
-                rows.key(record, self.clock.utc_s());
-                (Err(SellError::Refused(error)), None)
-            }
-            Keyed::Replayed(SellAnswer::Sale(sale)) | Keyed::Burned(SellAnswer::Sale(sale)) => (Ok(sale), None),
-            Keyed::Replayed(SellAnswer::Refused(reason)) | Keyed::Burned(SellAnswer::Refused(reason)) => {
-                (Err(SellError::Refused(reason)), None)
-            }
-            Keyed::OtherBody { .. } => (Err(SellError::OtherBody), None),
-        }
-    }
-
-    fn request(&mut self, sell: &Sell, sale: i64, rows: &mut Rows) -> Result<Withheld<Vec<Effect>>, String> {
-        let channel = CHANNELS.iter().find(|(word, _)| *word == sell.channel).map(|(_, id)| ChannelId(*id));
-        let channel = channel.ok_or_else(|| {
-            let words: Vec<&str> = CHANNELS.iter().map(|(word, _)| *word).collect();
-            format!("`channel` is `{}`; expected one of {}", sell.channel, words.join(", "))
-        })?;
-        let account = self.state.accounts.get(&sell.account).filter(|account| account.terms().is_some());
-        let account = account.ok_or_else(|| format!("account {} is not open yet", sell.account.0))?;
-        if self.state.unproved.contains(&sell.account) {
-            return Err(format!(
-                "the books were restored from a backup; account {} takes no sale before its meter was read",
-                sell.account.0
-            ));
-        }
-        let in_meter = account.terms().is_some_and(|terms| terms.purse == Purse::InMeter);
-        let meter: Option<MeterNumber> =
-            if in_meter { account.meters().first().map(prepay_core::account::MeterState::number) } else { None };
-        let command = Command::RequestSale {
-            sale: SaleId(sale.unsigned_abs()),
-            meter,
-            amount: Money::from_minor(sell.amount_minor),
-            payment: Payment::Channel(channel),
-            operator: TILL,
-        };
-        self.decide(sell.account, &command, rows).map_err(|error| error.to_string())
     }
 
     fn answer(&self, after: After, failure: Option<&str>) {
@@ -352,6 +359,3 @@ fn meter_of(effect: &Effect) -> Option<MeterNumber> {
         _ => None,
     }
 }
-
-/// A stored record of a key.
-pub(super) type SellRecord = KeyRecord<SellAnswer>;
