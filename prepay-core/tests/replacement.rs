@@ -11,6 +11,7 @@ use prepay_core::ledger::AccountKind;
 use prepay_core::reading::{Force, Rates};
 use prepay_core::reconcile::with_meter;
 use prepay_core::refund::MoneyWrite;
+use prepay_core::relay::{Cause, Decided};
 use prepay_core::sale::SendOutcome;
 use prepay_core::settlement::Usage;
 use proptest::prelude::*;
@@ -277,6 +278,8 @@ fn orders_of_people_stay_with_the_place() {
     let effects = desk.restart();
     desk.obey(effects);
     let (Swap { mut desk, .. }, told) = read(desk);
+    // From the moment that it hangs there, not only when it has taken over.
+    assert_eq!(new_state(&desk).order().decided, Decided { force: Force::Off, cause: Cause::LockOut });
     complete(&mut desk, told.unwrap());
     assert!(new_state(&desk).lock_out().is_some());
     assert_eq!(desk.meter.force, Force::Off, "people still work there");
