@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use super::settled::{DifferenceKind, Settled};
 use super::terms::Purse;
 use super::{observe, refunds, sales, settle};
+use crate::bend::{self, Bend};
 use crate::id::{MeterNumber, OperatorId, Reason};
 use crate::money::Money;
 use crate::reading::MeterReading;
@@ -92,7 +93,8 @@ pub(super) fn release(
         return Err(Refusal::OtherMeter { meter, shown: reading.meter });
     }
     observe::check_time(draft, meter, reading)?;
-    if state.carry.is_some() && resolution != Some(SaleResolution::Applied) {
+    let new = state.carry.is_some() && !bend::is(draft.account(), Bend::NewMeterIsBooked);
+    if new && resolution != Some(SaleResolution::Applied) {
         return release_new(draft, meter, by, why, reading, resolution, pricer);
     }
     if !refunds::resolve(draft, meter, resolution)? {
