@@ -5,6 +5,7 @@
 #![cfg_attr(not(feature = "sim"), allow(unreachable_pub, reason = "public through `sim` only"))]
 
 use crate::account::Account;
+use crate::money::Money;
 #[cfg(feature = "sim")]
 use crate::reading::Force;
 use crate::refund::{OverwriteVerdict, RefundNext};
@@ -104,6 +105,26 @@ pub enum Bend {
     RefundVoidedWithoutFence,
     /// Relay orders that a newer one has superseded are written nevertheless.
     SupersededIsWritten,
+    /// What a new meter shows before it has taken over is booked as its credit.
+    NewMeterIsBooked,
+    /// A little of an old meter's credit stays behind when it is replaced.
+    CarryIsShort,
+    /// A replacement is done as soon as the new meter has answered to the overwrite.
+    CarryReplyIsDone,
+    /// What the bench reads on a meter that was unreadable is not looked at: the estimate stands.
+    BenchIsIgnored,
+    /// Purchases pay no debts.
+    DebtsNotRecovered,
+    /// Of a debt with agreed parts a purchase pays all.
+    InstalmentsAllDue,
+    /// Emergency credit is given again before it is paid back.
+    EmergencyTwice,
+    /// A debt is not booked.
+    #[cfg(feature = "sim")]
+    DebtNotBooked,
+    /// A debt that is given up is not booked.
+    #[cfg(feature = "sim")]
+    WriteOffNotBooked,
 }
 
 /// Whether this rule is broken.
@@ -165,6 +186,12 @@ pub(crate) fn refund_next(account: &Account, next: RefundNext) -> RefundNext {
         RefundNext::Fence { purpose: Void } if is(account, Bend::RefundVoidedWithoutFence) => RefundNext::Void,
         other => other,
     }
+}
+
+/// How much of an old meter's credit goes into the new one, as this account sees it.
+pub(crate) fn carried(account: &Account, credit: Money) -> Money {
+    let short = if is(account, Bend::CarryIsShort) { Money::from_minor(100) } else { Money::ZERO };
+    credit.minus(short).unwrap_or(credit).max(Money::ZERO)
 }
 
 /// How far a count has advanced, as this account counts.

@@ -12,6 +12,7 @@ use prepay_core::ledger::AccountKind;
 use prepay_core::reading::{Force, Rates};
 use prepay_core::reconcile::{Discrepancy, with_meter};
 use prepay_core::refund::{MoneyWrite, RefundTake};
+use prepay_core::relay::{Cause, Decided};
 use prepay_core::sale::SendOutcome;
 use prepay_core::settlement::Usage;
 use proptest::prelude::*;
@@ -126,6 +127,49 @@ fn a_new_meter_that_takes_nothing_leaves_the_old_one_in_charge() {
     assert_eq!(desk.count_facts(|fact| matches!(fact, Fact::ReplacementRolledBack { .. })), 1);
 }
 
+fn release(desk: &mut Desk, sale: Option<SaleResolution>) -> Result<Vec<Effect>, Refusal> {
+    let (meter, by, reading) = (number(NEW), OPERATOR, desk.reading());
+    desk.tell(Command::ReleaseQuarantine { meter, by, why: why("looked at it"), reading, sale })
+}
+
+#[test]
+fn what_a_quarantined_new_meter_shows_before_it_takes_over_is_never_booked() {
+    let (Swap { mut desk, .. }, told) = read(Desk::open(Purse::InMeter, 3_000));
+    desk.obey(told.unwrap());
+    let right = core::mem::replace(&mut desk.meter.number, 9);
+    desk.wait_s(1);
+    desk.tell(Command::BeginRefund { refund: WRITE, evidence: desk.reading() }).unwrap();
+    assert!(new_state(&desk).quarantine().is_some());
+    desk.meter.number = right;
+    desk.wait_s(1);
+    let effects = release(&mut desk, None).unwrap();
+    assert_eq!((desk.posted(AccountKind::MeterPurse, NEW), desk.posted(AccountKind::Suspense, NEW)), (0, 0));
+    complete(&mut desk, effects);
+    assert_eq!((desk.posted(AccountKind::MeterPurse, NEW), desk.meter.balance()), (3_000, 3_000));
+    desk.check();
+    agrees(&mut desk);
+}
+
+#[test]
+fn an_operator_can_give_a_quarantined_replacement_up() {
+    let (Swap { mut desk, old }, told) = read(Desk::open(Purse::InMeter, 3_000));
+    let write = to_the_frame(&mut desk, told.unwrap());
+    // The count came, the balance did not.
+    desk.meter.count = write.purchase_count();
+    desk.tell(Command::RefundSent { refund: WRITE, outcome: SendOutcome::NoReply }).unwrap();
+    read_back(&mut desk);
+    assert!(new_state(&desk).quarantine().is_some());
+    desk.wait_s(1);
+    assert!(matches!(release(&mut desk, None), Err(Refusal::Resolution { .. })));
+    release(&mut desk, Some(SaleResolution::NotApplied)).unwrap();
+    assert!(desk.account.meter(number(NEW)).is_none());
+    assert_eq!(desk.count_facts(|fact| matches!(fact, Fact::QuarantineReleased { .. })), 1);
+    assert_eq!((desk.posted(AccountKind::MeterPurse, METER), desk.posted(AccountKind::MeterPurse, NEW)), (3_000, 0));
+    desk.meter = old;
+    desk.sell(1_000);
+    desk.check();
+}
+
 #[test]
 fn an_interrupted_replacement_goes_on_by_evidence() {
     for arrived in [false, true] {
@@ -235,6 +279,8 @@ fn orders_of_people_stay_with_the_place() {
     let effects = desk.restart();
     desk.obey(effects);
     let (Swap { mut desk, .. }, told) = read(desk);
+    // From the moment that it hangs there, not only when it has taken over.
+    assert_eq!(new_state(&desk).order().decided, Decided { force: Force::Off, cause: Cause::LockOut });
     complete(&mut desk, told.unwrap());
     assert!(new_state(&desk).lock_out().is_some());
     assert_eq!(desk.meter.force, Force::Off, "people still work there");

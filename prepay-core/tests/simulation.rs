@@ -59,6 +59,18 @@ fn every_step_has_died_a_hundred_times(report: &Report) {
         "judge an overwrite",
         "close the fence of a refund",
         "give a refund up",
+        "replace a meter",
+        "begin a carry-over",
+        "note what was carried over",
+        "judge a carry-over",
+        "close the fence of a carry-over",
+        "give a replacement up",
+        "read on the bench",
+        "charge a debt",
+        "agree on instalments",
+        "pay debts",
+        "write a debt off",
+        "lend emergency credit",
         "release a quarantine",
         "order supply",
         "place a lock-out",
@@ -70,7 +82,8 @@ fn every_step_has_died_a_hundred_times(report: &Report) {
         "settle",
         "lose contact",
     ];
-    let effects = ["send a purchase", "overwrite a balance", "read a meter", "write a relay order"];
+    let effects =
+        ["send a purchase", "overwrite a balance", "write a carry-over", "read a meter", "write a relay order"];
     let pairs = writes.into_iter().flat_map(|step| [(step, Crash::WriteLost), (step, Crash::WriteKept)]);
     let pairs = pairs.chain(effects.into_iter().map(|step| (step, Crash::EffectDone)));
     for pair in pairs {
@@ -137,7 +150,18 @@ fn a_year_of_several_shops_fits_one_ledger() {
 #[cfg_attr(debug_assertions, ignore = "more than 60 runs of 100 000 vends: needs --release")]
 fn every_mutant_breaks_exactly_what_it_declares_and_the_table_is_printed() {
     assert!(MUTANTS.len() >= 30);
-    let run = |bend| run(&Config { seed: SEED, vends: 100_000, bend });
+    every_mutant_is_caught_on(SEED);
+}
+
+/// The declarations are not fitted to one seed.
+#[test]
+#[ignore = "as long again as the table of the first seed: cargo test --release … -- --ignored"]
+fn every_mutant_breaks_exactly_what_it_declares_on_another_seed() {
+    every_mutant_is_caught_on(SEED + 1);
+}
+
+fn every_mutant_is_caught_on(seed: u64) {
+    let run = |bend| run(&Config { seed, vends: 100_000, bend });
     assert_eq!(run(None).broken(), vec![], "the clean core fails");
     println!("{:<34} breaks first (in how many of 6 250 cells)", "mutant");
     let mut wrong = Vec::new();
@@ -158,12 +182,12 @@ fn every_mutant_breaks_exactly_what_it_declares_and_the_table_is_printed() {
             wrong.push((mutant.name, declared, report.broken()));
         }
     }
-    assert!(wrong.is_empty(), "seed {SEED}: {wrong:#?}");
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
 }
 
 #[test]
 fn every_property_is_broken_by_a_mutant() {
-    for property in Property::ALL.into_iter().filter(|property| *property != Property::Resolved) {
+    for property in Property::ALL {
         assert!(MUTANTS.iter().any(|mutant| mutant.breaks.contains(&property)), "{property:?}");
     }
 }

@@ -12,6 +12,7 @@ use super::refund_requests::Ordered;
 use super::refusal::Refusal;
 use super::terms::Purse;
 use super::{observe, sale_requests};
+use crate::bend::{self, Bend};
 use crate::debt::{DebtError, DebtKind, Plan, Recovered};
 use crate::id::{ChannelId, DebtId, MeterNumber, OperatorId, SaleId};
 use crate::money::Money;
@@ -115,8 +116,12 @@ pub(super) fn pay(
 
 /// What of a purchase pays debts, by the account's policy.
 pub(super) fn divide(draft: &Draft<'_>, amount: Money) -> Result<Vec<Recovered>, Refusal> {
-    let policy = draft.terms()?.recovery;
-    Ok(draft.account().debts.divide(amount, policy, draft.now.utc_s)?)
+    let (account, policy) = (draft.account(), draft.terms()?.recovery);
+    if bend::is(account, Bend::DebtsNotRecovered) {
+        return Ok(Vec::new());
+    }
+    let utc_s = if bend::is(account, Bend::InstalmentsAllDue) { i64::MAX } else { draft.now.utc_s };
+    Ok(account.debts.divide(amount, policy, utc_s)?)
 }
 
 /// What of emergency credit at the station is used, minor units: a payment fills it up before it pays anything else.
@@ -195,7 +200,7 @@ pub(super) fn take_emergency(
     let terms = *draft.terms()?;
     let amount = terms.emergency.ok_or(Refusal::NotAgreed { what: "emergency credit" })?;
     let account = draft.account();
-    if account.emergency_taken() {
+    if account.emergency_taken() && !bend::is(account, Bend::EmergencyTwice) {
         return Err(Refusal::EmergencyTaken);
     }
     let worst = account.meters().iter().map(|meter| account.credit_of(meter)).max().unwrap_or(Credit::Normal);

@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use super::settled::{DifferenceKind, Settled};
 use super::terms::Purse;
 use super::{observe, refunds, sales, settle};
+use crate::bend::{self, Bend};
 use crate::id::{MeterNumber, OperatorId, Reason};
 use crate::money::Money;
 use crate::reading::MeterReading;
@@ -92,6 +93,10 @@ pub(super) fn release(
         return Err(Refusal::OtherMeter { meter, shown: reading.meter });
     }
     observe::check_time(draft, meter, reading)?;
+    let new = state.carry.is_some() && !bend::is(draft.account(), Bend::NewMeterIsBooked);
+    if new && resolution != Some(SaleResolution::Applied) {
+        return release_new(draft, meter, by, why, reading, resolution, pricer);
+    }
     if !refunds::resolve(draft, meter, resolution)? {
         resolve_sale(draft, meter, resolution)?;
     }
@@ -107,6 +112,28 @@ pub(super) fn release(
     let (account, state, now) = (draft.account(), draft.meter(meter)?, draft.now);
     let effects = [sales::next_step(account, state, now), refunds::next_step(account, state, now)];
     effects.into_iter().flatten().for_each(|effect| draft.effect(effect));
+    observe::assess(draft, meter, reading, pricer)
+}
+
+/// What a new meter shows before it has taken over is nobody's credit and will be written over: nothing of it is booked.
+/// Where the write is given up the old meter goes on, and the new one is out of the books.
+fn release_new(
+    draft: &mut Draft<'_>,
+    meter: MeterNumber,
+    by: OperatorId,
+    why: &Reason,
+    reading: &MeterReading,
+    resolution: Option<SaleResolution>,
+    pricer: &dyn Pricer,
+) -> Result<(), Refusal> {
+    let foreign_writes = reading.purchase_count.wrapping_sub(draft.meter(meter)?.count());
+    let (accepted, to_suspense, why) = (Evidence::from(reading), Money::ZERO, why.clone());
+    draft.push(Fact::QuarantineReleased { meter, by, why, accepted, foreign_writes, to_suspense })?;
+    if refunds::resolve(draft, meter, resolution)? {
+        return Ok(());
+    }
+    resolve_sale(draft, meter, resolution)?;
+    refunds::hand_out(draft, meter)?;
     observe::assess(draft, meter, reading, pricer)
 }
 

@@ -86,6 +86,10 @@ pub(super) fn sent(draft: &mut Draft<'_>, refund: RefundId, outcome: SendOutcome
         return Err(step(open, "sent"));
     }
     draft.push(Fact::RefundSent { refund, meter, outcome })?;
+    let carries = draft.meter(meter)?.carry.is_some();
+    if carries && outcome == SendOutcome::ReplySeen && bend::is(draft.account(), Bend::CarryReplyIsDone) {
+        return close(draft, meter, Proof::CountOnly);
+    }
     let policy = draft.terms()?.sale;
     let (_, open) = find(draft.account(), refund)?;
     if open.void.is_some() && open.frames == 0 {

@@ -43,6 +43,8 @@ pub(super) fn take(account: &mut Account, fact: &Fact, seq: u64) -> Result<(), A
                 });
             }
             state.replaced_by = Some(opening.terms.meter);
+            // Who works at this place is safe from the moment that another meter hangs there.
+            new.lock_out.clone_from(&state.lock_out);
             new.carry = Some(carry.clone());
             new.carried_count = *count;
             account.meters.push(new);
@@ -112,7 +114,9 @@ fn take_over(new: &mut MeterState, old: &MeterState, carry: &Carry, count: u16) 
     new.credit = old.credit;
     new.keep_power.clone_from(&old.keep_power);
     new.forced_off.clone_from(&old.forced_off);
-    new.lock_out.clone_from(&old.lock_out);
+    if new.lock_out.is_none() {
+        new.lock_out.clone_from(&old.lock_out);
+    }
     new.shed = old.shed;
     new.friendly = old.friendly;
     Ok(())

@@ -21,6 +21,7 @@ use super::refusal::Refusal;
 use super::settled::DifferenceKind;
 use super::terms::Purse;
 use super::{observe, opening, orders, quarantine, refund_requests, refunds, settle};
+use crate::bend::{self, Bend};
 use crate::id::{MeterNumber, RefundId};
 use crate::ledger::TransferId;
 use crate::money::Money;
@@ -123,7 +124,7 @@ pub(super) fn request(
     // The hold comes after what the same event moves before it.
     let part = u16::from(!charge.is_zero()).saturating_add(u16::from(rest.is_negative()));
     let hold = TransferId { part, ..hold };
-    let (credit, overdrawn) = (rest.max(Money::ZERO), rest.min(Money::ZERO));
+    let (credit, overdrawn) = (bend::carried(draft.account(), rest.max(Money::ZERO)), rest.min(Money::ZERO));
     let carry = Box::new(Carry { in_meter, credit, overdrawn, hold, estimate });
     let count = state.count().wrapping_add(1);
     let (operator, why) = (by.operator, by.why.clone());
@@ -207,7 +208,7 @@ pub(super) fn read_on_bench(
     let estimated = estimate.charge;
     let (mut charge, mut tax, mut booked) = (estimated, estimate.tax, estimated);
     let mut difference = DifferenceKind::Rounding;
-    if let Some(reading) = reading {
+    if let Some(reading) = reading.filter(|_| !bend::is(draft.account(), Bend::BenchIsIgnored)) {
         if reading.meter != meter {
             return Err(Refusal::OtherMeter { meter, shown: reading.meter });
         }

@@ -48,6 +48,11 @@ impl Link {
         Self { flying: Vec::new(), down_until_ms: 0, meter_dark_until_ms: 0, healed: false }
     }
 
+    /// Another meter hangs at its end: what was on its way finds nobody.
+    pub(super) fn unplug(&mut self) {
+        self.flying.clear();
+    }
+
     /// Lets everything arrive that is due.
     pub(super) fn advance(&mut self, now_ms: u64, meter: &mut SimMeter) {
         while let Some(index) = self.next_due(now_ms) {

@@ -1,10 +1,18 @@
 //! Keeps its own accounts of what was paid, what the meter took and what stands, and compares.
 
+mod debts;
+mod places;
 mod refunds;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-pub(super) use refunds::{Ask, Refunds, was_taken_out};
+use debts::Debts;
+use places::Places;
+use refunds::Refunds;
+pub(super) use refunds::{Ask, was_taken_out};
 
 use super::meter::{Author, CountRule, SimMeter};
 use super::report::Report;
@@ -61,7 +69,8 @@ pub(super) struct Auditor {
     pub(super) disturbed: bool,
     pub(super) wanted: Wanted,
     pub(super) at_station: bool,
-    newest_order: u32,
+    /// The newest order for each meter.
+    newest_order: BTreeMap<u64, u32>,
     /// Cents that a stranger has written over the remaining amount: they may hide behind consumption.
     pub(super) overwritten: i64,
     /// A stranger has set the purchase count back: no register shows any more whether a sale arrived.
@@ -80,17 +89,17 @@ pub(super) struct Auditor {
     hidden_doubles: i64,
     /// What was asked to be taken out of the meter, and what became of it.
     pub(super) refunds: Refunds,
+    /// What is owed at the station.
+    pub(super) debts: Debts,
+    /// Meters that were replaced.
+    pub(super) places: Places,
+    /// What was wrong with the books at the end, for the story.
+    pub(super) complaints: Vec<String>,
 }
 
 impl Auditor {
     pub(super) fn new(number: u64, at_station: bool) -> Self {
         Self { number, at_station, ..Self::default() }
-    }
-
-    pub(super) fn pays(&mut self, sale: u64, amount: u32) {
-        self.paid += i64::from(amount);
-        self.refunds.receipt(sale, i64::from(amount));
-        self.sales.insert(sale, Sale { amount, said: None, flagged: false, by: None, doubled: false });
     }
 
     /// Cents of a sale.
@@ -114,6 +123,8 @@ impl Auditor {
         self.watch(meter, report);
         for event in events {
             self.hear_refund(&event.fact, meter, report);
+            self.hear_debt(event, report);
+            self.hear_move(&event.fact, meter, report);
             match event.fact {
                 Fact::SaleApplied { sale, count, .. } => self.say(sale.0, Said::Applied, count, meter, report),
                 Fact::SaleVoided { sale, .. } => self.say(sale.0, Said::Voided, 0, meter, report),
@@ -127,7 +138,9 @@ impl Auditor {
                 Fact::Settled(ref settled) if settled.in_meter && settled.booked.minor() < -4 => {
                     report.ledger_imbalance += 1;
                 }
-                Fact::RelayDesired { version, .. } => self.newest_order = version,
+                Fact::RelayDesired { meter, version, .. } => {
+                    self.newest_order.insert(meter.get(), version);
+                }
                 Fact::CutVerified { autonomous: true, .. } => report.autonomous_cuts += 1,
                 _ => {}
             }
@@ -207,13 +220,13 @@ impl Auditor {
     }
 
     /// A relay order goes out: only the newest may.
-    pub(super) fn order_written(&self, version: u32, report: &mut Report) {
-        report.supply_errors += u64::from(version != self.newest_order);
+    pub(super) fn order_written(&self, meter: u64, version: u32, report: &mut Report) {
+        report.supply_errors += u64::from(self.newest_order.get(&meter) != Some(&version));
     }
 
     /// After everything has healed and every frame is dead.
     pub(super) fn close(
-        &self,
+        &mut self,
         account: &Account,
         ledger: &Ledger,
         journal: &[Entry],
@@ -231,12 +244,12 @@ impl Auditor {
                 _ => {}
             }
         }
-        report.unresolved += self.refunds.unresolved();
+        report.unresolved += self.refunds.unresolved() + self.places.unresolved();
         self.check_books(account, ledger, journal, meter, report);
     }
 
     fn check_books(
-        &self,
+        &mut self,
         account: &Account,
         ledger: &Ledger,
         journal: &[Entry],
@@ -252,29 +265,45 @@ impl Auditor {
             *sums.entry((transfer.credit.kind, transfer.credit.owner)).or_default() += minor;
         }
         let sum = |kind, owner| sums.get(&(kind, owner)).copied().unwrap_or(0);
-        let applied = self.sales.values().filter(|sale| sale.said == Some(Said::Applied));
-        let applied: i64 = applied.map(|sale| i64::from(sale.amount)).sum();
-        let number = account.meters().first().map_or(0, |meter| meter.number().get());
-        let open_purse = self.at_station || {
-            sum(AccountKind::CustomerPurse, account.id().0)
-                == self.paid - applied + self.refunds.taken_out - self.refunds.paid_back
-        };
-        let meter_purse = self.at_station || sum(AccountKind::MeterPurse, number) == meter.remaining();
+        // What a replaced meter held went with the tenant.
+        let left_behind =
+            |(kind, owner): &(AccountKind, u64)| *kind == AccountKind::MeterPurse && *owner != self.number;
+        let owner = account.id().0;
+        let owed = -sum(AccountKind::Arrears, owner) - sum(AccountKind::Instalments, owner);
         // This meter and the tariff have the same prices: nothing lags, but for credit from nowhere that hid behind
         // consumption before anybody looked: a stranger's, a doubled frame's on a meter that adds any count, or a second
         // frame's behind a count that was set back. No more than what was hidden can lag.
         let lag = sum(AccountKind::PriceLag, 0);
         let hidden = self.overwritten + self.duplicated + self.hidden_doubles;
         let explained_lag = lag == 0 || (hidden > 0 && (-ROUNDING..=hidden + ROUNDING).contains(&-lag));
-        let right = open_purse
-            && meter_purse
-            && explained_lag
-            && self.refunds.explains_drift(sum(AccountKind::OverwriteDrift, 0), hidden)
-            && sum(AccountKind::Cash, 1) == self.refunds.paid_back - self.paid
-            && ledger.trial_balance().balances()
-            && reconcile::with_ledger(account, ledger).is_ok_and(|found| found.is_empty())
-            && verify(Currency::CNY, ShardId(0), journal).is_ok_and(|head| head == ledger.head());
-        report.ledger_imbalance += u64::from(!right);
+        let drift = sum(AccountKind::OverwriteDrift, 0);
+        let (purse, held) = (sum(AccountKind::CustomerPurse, owner), sum(AccountKind::MeterPurse, self.number));
+        let cash = sum(AccountKind::Cash, 1);
+        let checks = [
+            ("customer's purse", self.at_station || purse == self.purse(), purse, self.purse()),
+            ("meter's purse", self.at_station || held == meter.remaining(), held, meter.remaining()),
+            ("left in old meters", sums.iter().all(|(account, sum)| !left_behind(account) || *sum == 0), 1, 0),
+            ("owed", owed == self.debts.total(), owed, self.debts.total()),
+            ("price lag", explained_lag, lag, -hidden),
+            ("drift of overwrites", self.refunds.explains_drift(drift, hidden), drift, 0),
+            ("cash", cash == self.refunds.paid_back - self.paid, cash, self.refunds.paid_back - self.paid),
+            ("trial balance", ledger.trial_balance().balances(), 1, 0),
+            ("account and ledger", reconcile::with_ledger(account, ledger).is_ok_and(|found| found.is_empty()), 1, 0),
+            ("chain", verify(Currency::CNY, ShardId(0), journal).is_ok_and(|head| head == ledger.head()), 1, 0),
+        ];
+        let complaints = checks.into_iter().filter(|(_, right, ..)| !right);
+        self.complaints = complaints
+            .map(|(name, _, books, own)| format!("{name}: {books} in the books, {own} by the auditor"))
+            .collect();
+        report.ledger_imbalance += u64::from(!self.complaints.is_empty());
+    }
+
+    /// What has to be in the customer's purse at the station when the credit is in the meter, in cents.
+    pub(super) fn purse(&self) -> i64 {
+        let applied = self.sales.values().filter(|sale| sale.said == Some(Said::Applied));
+        let applied: i64 = applied.map(|sale| i64::from(sale.amount)).sum();
+        let taken_out = self.refunds.taken_out - self.refunds.paid_back;
+        self.paid - applied + taken_out + self.places.moved - self.debts.recovered + self.debts.lent
     }
 
     /// Whether operators see the strongest rule that stands.

@@ -9,7 +9,7 @@ use crate::sim::meter::{Part, SimMeter};
 use crate::sim::report::Report;
 
 /// Cents that an overwrite may move besides its amount: the meter keeps finer steps than the register shows.
-const FINER: i64 = 1;
+pub(super) const FINER: i64 = 1;
 
 /// Cents that no register tells from none: two tolerances of a write's evidence and the rounding of two readings.
 const BLUR: i64 = 10;
@@ -49,8 +49,9 @@ pub(in crate::sim) struct Refunds {
     pub(in crate::sim) paid_back: i64,
     /// What can still go back by each receipt, in cents, the oldest first.
     receipts: VecDeque<(u64, i64)>,
-    /// Overwrites looked at.
-    looked_at: usize,
+    /// Overwrites of this meter looked at, and of all meters.
+    pub(super) looked_at: usize,
+    writes: i64,
     /// A meter has taken half of a frame and nobody has looked at it since.
     pub(super) torn: bool,
     /// Cents of energy or of a stranger's credit that overwrites have erased where nothing could keep them from it.
@@ -78,9 +79,8 @@ impl Refunds {
 
     /// Each overwrite may lose what is finer than a cent; the rest has to be known.
     pub(super) fn explains_drift(&self, drift: i64, hidden: i64) -> bool {
-        let writes = i64::try_from(self.looked_at).unwrap_or(i64::MAX);
         let blur = if hidden > 0 { hidden + ROUNDING } else { 0 };
-        drift.abs() <= 2 * writes + self.erased + blur
+        drift.abs() <= 2 * self.writes + self.erased + blur
     }
 
     /// Somebody has paid over the counter.
@@ -202,6 +202,11 @@ impl Auditor {
         let races = self.races();
         for write in meter.overwrites.iter().skip(self.refunds.looked_at) {
             self.refunds.torn |= write.part != Part::Whole;
+            self.refunds.writes += 1;
+            if self.places.carries(write.refund) {
+                self.refunds.erased += self.watch_move(write, meter, explained, races, report);
+                continue;
+            }
             let Some(known) = self.refunds.known.get_mut(&write.refund) else { continue };
             let closed = known.said.is_some();
             if closed && !known.flagged {

@@ -10,7 +10,7 @@ use crate::reading::{Force, MeterFlags, MeterReading, Rates, Registers};
 use crate::refund::MoneyWrite;
 use crate::sale::SendOutcome;
 use crate::sim::link::{Answer, FRAME_LIFE_MS, Frame};
-use crate::sim::meter::Author;
+use crate::sim::meter::{Author, SimMeter};
 use crate::sim::report::{Crash, Report};
 
 impl Cell {
@@ -57,8 +57,10 @@ impl Cell {
             Effect::FenceRefund { refund, .. } => {
                 self.tell(&Command::RefundFenceClosed { refund }, report);
             }
-            Effect::WriteForce { meter, version, force, .. } if self.account.may_write(meter, version) => {
-                self.auditor.order_written(version, report);
+            Effect::WriteForce { meter, version, force, .. }
+                if meter == self.number && self.account.may_write(meter, version) =>
+            {
+                self.auditor.order_written(meter.get(), version, report);
                 self.write_force(version, force, report);
             }
             // Superseded writes are left alone, people are told by others, and this cell asks for nothing else.
@@ -87,7 +89,9 @@ impl Cell {
         let answer = self.exchange(frame, report);
         if self.chaos(30) {
             report.faults.crashes_after_send += 1;
-            report.crash("overwrite a balance", Crash::EffectDone);
+            let carries = self.auditor.places.carries(refund.0);
+            let step = if carries { "write a carry-over" } else { "overwrite a balance" };
+            report.crash(step, Crash::EffectDone);
             return self.crash();
         }
         self.tell(&Command::RefundSent { refund, outcome: outcome_of(answer) }, report);
@@ -151,25 +155,29 @@ impl Cell {
 
     /// The registers as the station's driver hands them on.
     pub(super) fn show(&self) -> MeterReading {
-        let [total, rates @ ..] = self.meter.energy;
-        let force = match self.meter.force {
+        self.show_of(&self.meter)
+    }
+
+    pub(super) fn show_of(&self, meter: &SimMeter) -> MeterReading {
+        let [total, rates @ ..] = meter.energy;
+        let force = match meter.force {
             (1, 0) => Force::On,
             (1, _) => Force::Off,
             _ => Force::Automatic,
         };
-        let balance = self.meter.remaining();
+        let balance = meter.remaining();
         MeterReading {
-            meter: MeterNumber::at_most(self.meter.number),
-            purchase_count: self.meter.purchases,
+            meter: MeterNumber::at_most(meter.number),
+            purchase_count: meter.purchases,
             balance: Money::from_minor(balance),
             energy: Registers {
                 total_centi_kwh: u64::from(total),
                 rates: Rates::new(&rates.map(u64::from)).unwrap_or_default(),
             },
-            relay_closed: self.meter.relay_closed(),
+            relay_closed: meter.relay_closed(),
             force,
             flags: MeterFlags { arrears: balance <= 0, ..MeterFlags::default() },
-            prepaid_enabled: self.meter.prepaid_on,
+            prepaid_enabled: meter.prepaid_on,
             taken: self.now(),
         }
     }

@@ -1,9 +1,11 @@
 //! One cell: a station with a store that dies and comes back, driven by the effects of the core.
 
+mod debts;
 mod driver;
 mod operations;
 mod people;
 mod refund;
+mod replace;
 mod station;
 mod vend;
 
@@ -56,6 +58,7 @@ pub(super) struct Cell {
     bend: Option<Bend>,
     next_sale: u64,
     next_refund: u64,
+    next_debt: u64,
     transmissions: u64,
     first_sent_ms: Option<u64>,
     read_backs: u32,
@@ -117,6 +120,7 @@ impl Cell {
             bend: config.bend,
             next_sale: 1,
             next_refund: 1,
+            next_debt: 1,
             transmissions: 0,
             first_sent_ms: None,
             read_backs: 0,
@@ -174,6 +178,9 @@ impl Cell {
         self.poll(true, report);
         self.auditor.watch(&self.meter, report);
         self.auditor.close(&self.account, &self.ledger, &self.journal, &self.meter, report);
+        for complaint in core::mem::take(&mut self.auditor.complaints) {
+            self.note(|| format!("wrong    {complaint}"));
+        }
         report.mark();
     }
 
@@ -189,22 +196,11 @@ impl Cell {
         let Ok(levels) = Levels::new(fen(2_000), fen(500), fen(0), fen(100)) else { return };
         let purse = if self.auditor.at_station { Purse::AtStation } else { Purse::InMeter };
         let sale = SalePolicy { frame_life_ms: FRAME_LIFE_MS, max_frames: 4, ..SalePolicy::DEFAULT };
-        let terms = Terms { sale, ..Terms::new(Currency::CNY, purse, levels) };
+        let emergency = Some(fen(debts::EMERGENCY));
+        let terms = Terms { sale, emergency, ..Terms::new(Currency::CNY, purse, levels) };
         self.auditor.wanted.never_cut = self.rng.chance(100);
         self.meter.prepaid_on = !self.auditor.at_station;
-        let equal_count = match self.meter.rule {
-            CountRule::Acknowledges => EqualCountRule::EqualAcknowledged,
-            CountRule::Refuses => EqualCountRule::EqualRefused,
-            CountRule::Adds => EqualCountRule::AnyCountAdds,
-        };
-        let raw = Rates::new(&PRICES.map(u64::from)).unwrap_or_default();
-        let meter = MeterTerms {
-            never_cut: self.auditor.wanted.never_cut,
-            equal_count,
-            tolerance: fen(4),
-            confirmed_prices: Some(MeterPrices { decimals: 4, raw }),
-            ..MeterTerms::new(self.number, RegisterLimits::six_digits(2_000))
-        };
+        let meter = self.meter_terms(self.number);
         let reading = self.show();
         let meters = [MeterTakeOver { terms: meter, mode: OpenMode::TakeOver, reading }].to_vec();
         self.link.healed = true;
@@ -212,6 +208,23 @@ impl Cell {
         self.link.healed = false;
         self.started = true;
         self.account.set_bend(self.bend);
+    }
+
+    /// What is known about every meter of this cell.
+    fn meter_terms(&self, number: MeterNumber) -> MeterTerms {
+        let equal_count = match self.meter.rule {
+            CountRule::Acknowledges => EqualCountRule::EqualAcknowledged,
+            CountRule::Refuses => EqualCountRule::EqualRefused,
+            CountRule::Adds => EqualCountRule::AnyCountAdds,
+        };
+        let raw = Rates::new(&PRICES.map(u64::from)).unwrap_or_default();
+        MeterTerms {
+            never_cut: self.auditor.wanted.never_cut,
+            equal_count,
+            tolerance: Money::from_minor(4),
+            confirmed_prices: Some(MeterPrices { decimals: 4, raw }),
+            ..MeterTerms::new(number, RegisterLimits::six_digits(2_000))
+        }
     }
 
     /// Everything heals; polls until nothing is open; then the auditor looks at the supply.
@@ -234,6 +247,7 @@ impl Cell {
         let credit = if self.auditor.at_station {
             self.station_paid
                 - self.auditor.refunds.paid_back
+                - self.auditor.debts.recovered
                 - i64::try_from((self.priced_micro + 5_000) / 10_000).unwrap_or(0)
         } else {
             self.meter.remaining()

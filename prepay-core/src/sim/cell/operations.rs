@@ -14,7 +14,7 @@ pub(super) struct Operation {
 }
 
 /// In the order in which they are drawn.
-const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 12] = [
     Operation { per_mille: 20, run: Cell::clock_jumps },
     Operation { per_mille: 15, run: Cell::summer_time },
     Operation { per_mille: 300, run: Cell::order },
@@ -22,6 +22,10 @@ const OPERATIONS: [Operation; 8] = [
     Operation { per_mille: 100, run: Cell::refund },
     Operation { per_mille: 60, run: Cell::reverse },
     Operation { per_mille: 45, run: Cell::pay_out },
+    Operation { per_mille: 120, run: Cell::replace },
+    Operation { per_mille: 60, run: Cell::charge_debt },
+    Operation { per_mille: 250, run: Cell::settle_debts },
+    Operation { per_mille: 60, run: Cell::borrow },
     Operation { per_mille: 1_000, run: Cell::stranger_at_the_meter },
 ];
 

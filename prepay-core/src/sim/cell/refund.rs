@@ -58,9 +58,7 @@ impl Cell {
         let refund = RefundId(self.next_refund);
         self.next_refund += 2;
         self.auditor.refunds.asked(refund.0, ask);
-        let told =
-            (0..50).map(|_| self.tell(&command(self, refund, why.clone()), report)).find(|told| *told != Told::Lost);
-        if told != Some(Told::Stored) {
+        if self.insist(report, |cell| command(cell, refund, why.clone())) != Told::Stored {
             return self.auditor.refunds.refused(refund.0);
         }
         if self.rng.chance(30) && self.open_refund().is_some() {
@@ -74,7 +72,7 @@ impl Cell {
     }
 
     /// Until the meter has told what became of it.
-    fn follow_refund(&mut self, refund: RefundId, report: &mut Report) {
+    pub(super) fn follow_refund(&mut self, refund: RefundId, report: &mut Report) {
         let began_ms = self.now_ms;
         let mut steps = 0;
         while self.open_refund().is_some() && steps < 2_000 {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::{Cell, Told};
 use crate::account::{Account, Command, Effect, Refusal};
 use crate::bend::Bend;
+use crate::id::RefundId;
 use crate::ledger::{AccountKind, Action, Transfer};
 use crate::persist::Persisted;
 use crate::sale::Phase;
@@ -44,7 +45,10 @@ impl Cell {
             Ok(decision) => decision,
             Err(Refusal::SaleNotNew { .. }) if !self.latest_is(command) => return Told::Refused,
             Err(Refusal::SaleNotNew { .. }) => return Told::Stored,
-            Err(_) => return Told::Refused,
+            Err(refusal) => {
+                self.note(|| format!("refused  {command:?}: {refusal}"));
+                return Told::Refused;
+            }
         };
         self.note(|| format!("told     {command:?}"));
         for event in &decision.events {
@@ -59,7 +63,7 @@ impl Cell {
         }
         if self.chaos(10) {
             report.faults.crashes_before_commit += 1;
-            report.crash(step_of(command), Crash::WriteLost);
+            report.crash(self.step_of(command), Crash::WriteLost);
             self.crash();
             return Told::Lost;
         }
@@ -86,7 +90,7 @@ impl Cell {
         self.stored.extend(events);
         if self.chaos(10) {
             report.faults.crashes_after_commit += 1;
-            report.crash(step_of(command), Crash::WriteKept);
+            report.crash(self.step_of(command), Crash::WriteKept);
             report.mark();
             self.crash();
             return Told::Stored;
@@ -101,6 +105,34 @@ impl Cell {
         Told::Stored
     }
 
+    /// Asks until the station lives long enough to answer.
+    pub(super) fn insist(&mut self, report: &mut Report, command: impl Fn(&Self) -> Command) -> Told {
+        let mut told = Told::Lost;
+        for _ in 0..50 {
+            told = self.tell(&command(self), report);
+            if told != Told::Lost {
+                break;
+            }
+        }
+        told
+    }
+
+    /// What the station was doing, in words; what a replacement does has words of its own.
+    fn step_of(&self, command: &Command) -> &'static str {
+        match command {
+            Command::BeginRefund { refund, .. } if self.carries(*refund) => "begin a carry-over",
+            Command::RefundSent { refund, .. } if self.carries(*refund) => "note what was carried over",
+            Command::RefundReadBack { refund, .. } if self.carries(*refund) => "judge a carry-over",
+            Command::RefundFenceClosed { refund } if self.carries(*refund) => "close the fence of a carry-over",
+            Command::RequestRefundVoid { refund, .. } if self.carries(*refund) => "give a replacement up",
+            other => step_of(other),
+        }
+    }
+
+    fn carries(&self, refund: RefundId) -> bool {
+        self.auditor.places.carries(refund.0)
+    }
+
     /// The till's retry of a request that was stored before the answer got lost.
     pub(super) fn latest_is(&self, command: &Command) -> bool {
         let Command::RequestSale { sale, .. } = command else { return false };
@@ -111,6 +143,8 @@ impl Cell {
         match self.bend {
             Some(Bend::PaymentNotBooked) => transfer.action == Action::Receipt,
             Some(Bend::ChargeNotBooked) => transfer.credit.kind == AccountKind::Revenue,
+            Some(Bend::DebtNotBooked) => transfer.debit.kind == AccountKind::Arrears,
+            Some(Bend::WriteOffNotBooked) => transfer.debit.kind == AccountKind::WriteOff,
             _ => false,
         }
     }
@@ -194,6 +228,13 @@ const fn step_of(command: &Command) -> &'static str {
         Command::RefundProbeDue { .. } => "probe a refund",
         Command::RefundFenceClosed { .. } => "close the fence of a refund",
         Command::RequestRefundVoid { .. } => "give a refund up",
+        Command::ReplaceMeter { .. } => "replace a meter",
+        Command::ReadOnBench { .. } => "read on the bench",
+        Command::ChargeDebt { .. } => "charge a debt",
+        Command::AgreeInstalments { .. } => "agree on instalments",
+        Command::PayDebts { .. } => "pay debts",
+        Command::WriteOffDebt { .. } => "write a debt off",
+        Command::TakeEmergency { .. } => "lend emergency credit",
         Command::ReleaseQuarantine { .. } => "release a quarantine",
         Command::OrderSupply { .. } => "order supply",
         Command::PlaceLockOut { .. } => "place a lock-out",

@@ -19,13 +19,18 @@ impl Cell {
         if self.auditor.at_station {
             self.station_paid += i64::from(amount);
         }
-        self.auditor.pays(sale.0, amount);
+        self.auditor.pays(sale.0, amount, report);
         if self.auditor.at_station {
             // Credit at the station is sold when it is stored; nothing is sent.
             self.auditor.sold_at_station(sale.0);
             self.run_todo(20, report);
             return;
         }
+        self.follow_sale(sale, report);
+    }
+
+    /// Until the meter has told what became of it.
+    pub(super) fn follow_sale(&mut self, sale: SaleId, report: &mut Report) {
         let before = self.meter.purchases;
         (self.first_sent_ms, self.read_backs) = (None, 0);
         let began_ms = self.now_ms;
