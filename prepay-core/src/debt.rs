@@ -79,8 +79,35 @@ pub struct Recovered {
 
 /// The debts of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<Debt>", into = "Vec<Debt>")]
 pub struct Debts(Vec<Debt>);
+
+impl TryFrom<Vec<Debt>> for Debts {
+    type Error = DebtError;
+
+    /// Takes stored debts, if they are what this crate stores: in their order, each once, each still owed.
+    fn try_from(debts: Vec<Debt>) -> Result<Self, DebtError> {
+        if debts.len() > Self::MAX {
+            return Err(DebtError::TooMany { max: Self::MAX });
+        }
+        for (place, debt) in debts.iter().enumerate() {
+            let Debt { id, kind, rest, plan, .. } = *debt;
+            let in_order = debts.iter().take(place).all(|before| (before.kind, before.id) < (kind, id));
+            let once = debts.iter().take(place).all(|before| before.id != id);
+            let agreed = plan.map(|plan| plan.check().map(|()| plan.agreed)).transpose()?;
+            if !in_order || !once || !rest.is_positive() || agreed.is_some_and(|agreed| rest > agreed) {
+                return Err(DebtError::Stored { debt: id, rest });
+            }
+        }
+        Ok(Self(debts))
+    }
+}
+
+impl From<Debts> for Vec<Debt> {
+    fn from(debts: Debts) -> Self {
+        debts.0
+    }
+}
 
 impl Plan {
     fn check(&self) -> Result<(), DebtError> {
@@ -274,6 +301,14 @@ pub enum DebtError {
         part: Money,
         /// What is owed.
         owed: Money,
+    },
+    /// A stored debt that is doubled, out of order, or not owed.
+    #[error("stored debt {} of {} minor units can't be", debt.0, rest.minor())]
+    Stored {
+        /// The debt.
+        debt: DebtId,
+        /// What is stored as owed.
+        rest: Money,
     },
     /// No time between two parts.
     #[error("0 seconds from part to part")]

@@ -44,10 +44,37 @@ pub struct Point {
 
 /// A fixed point and the readings after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredSeries")]
 pub struct Series {
     base: Point,
     pricer: PricerState,
     points: Vec<Point>,
+}
+
+/// As it is stored, before it is checked.
+#[derive(Deserialize)]
+struct StoredSeries {
+    base: Point,
+    pricer: PricerState,
+    points: Vec<Point>,
+}
+
+impl TryFrom<StoredSeries> for Series {
+    type Error = StoredSeriesError;
+
+    fn try_from(StoredSeries { base, pricer, points }: StoredSeries) -> Result<Self, StoredSeriesError> {
+        if points.len() > Self::MAX {
+            return Err(StoredSeriesError::TooLong { points: points.len(), max: Self::MAX });
+        }
+        let mut before_utc_s = base.taken_utc_s;
+        for point in &points {
+            if point.taken_utc_s <= before_utc_s {
+                return Err(StoredSeriesError::Order { taken_utc_s: point.taken_utc_s, before_utc_s });
+            }
+            before_utc_s = point.taken_utc_s;
+        }
+        Ok(Self { base, pricer, points })
+    }
 }
 
 impl Series {
@@ -192,4 +219,26 @@ pub enum SeriesError {
     /// No price.
     #[error(transparent)]
     Pricer(#[from] PricerRefusal),
+}
+
+/// A stored series that this crate did not store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StoredSeriesError {
+    /// More readings than are kept.
+    #[error("a series of {points} readings, at most {max}")]
+    TooLong {
+        /// What was given.
+        points: usize,
+        /// The most.
+        max: usize,
+    },
+    /// Not in the order of its times.
+    #[error("a reading of {taken_utc_s} after one of {before_utc_s} (UTC seconds)")]
+    Order {
+        /// The later one's time.
+        taken_utc_s: i64,
+        /// The earlier one's time.
+        before_utc_s: i64,
+    },
 }

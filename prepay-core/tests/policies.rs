@@ -1,18 +1,14 @@
-//! Friendly hours ahead of their time, supply that waits for somebody, shops that are not heard, history, the day's end.
+//! Friendly hours ahead of their time, supply that waits for somebody, shops that are not heard, history.
 
 mod common;
 
 use common::{Desk, METER, Meter, OPERATOR, fen, meter_terms, number, terms, why};
 use prepay_core::account::{
-    Command, Effect, Fact, LostContact, MeterTakeOver, MeterTerms, Notice, OpenMode, Payment, Purse, RefundTo, Refusal,
-    Restore, Terms,
+    Command, Effect, LostContact, MeterTakeOver, MeterTerms, Notice, OpenMode, Payment, Purse, Refusal, Restore, Terms,
 };
-use prepay_core::day::{Anchor, DayError, OpenDay};
 use prepay_core::history::{Change, Moment};
-use prepay_core::id::{ChannelId, OperatorId, RefundId, SaleId};
-use prepay_core::ledger::{AccountKind, Hash, ShardId};
+use prepay_core::id::{ChannelId, SaleId};
 use prepay_core::reading::Force;
-use prepay_core::refund::RefundTake;
 use prepay_core::relay::Cause;
 use prepay_core::status::{Credit, Link, Service};
 
@@ -155,74 +151,6 @@ fn history_tells_each_crossing_once() {
         assert_eq!(changes.iter().filter(|change| **change == expected).count(), 1, "{expected:?}: {changes:?}");
     }
     assert!(moments.windows(2).all(|pair| pair[0].seq < pair[1].seq));
-}
-
-#[test]
-fn a_day_is_closed_with_totals_that_the_cash_accounts_confirm() {
-    let mut desk = Desk::open(Purse::AtStation, 500);
-    let start = desk.now.utc_s;
-    for (sale, (minor, channel, operator)) in
-        (1_u64..).zip([(1_000, 1, 3), (2_000, 2, 3), (700, 1, 4), (300, 1, 3), (50, 2, 4)])
-    {
-        let (amount, payment) = (fen(minor), Payment::Channel(ChannelId(channel)));
-        let operator = OperatorId(operator);
-        let sale = SaleId(sale);
-        desk.tell(Command::RequestSale { sale, meter: None, amount, payment, operator }).unwrap();
-    }
-    let refund = |refund, minor| Command::RequestRefund {
-        refund: RefundId(refund),
-        from: None,
-        take: RefundTake::Exactly(fen(minor)),
-        to: RefundTo::OriginalChannel,
-        operator: OPERATOR,
-        why: why("moves out"),
-    };
-    let undo = |refund, sale| Command::RequestReversal {
-        refund: RefundId(refund),
-        sale: SaleId(sale),
-        operator: OPERATOR,
-        why: why("mistyped"),
-    };
-    desk.tell(undo(1, 5)).unwrap();
-    desk.tell(refund(2, 400)).unwrap();
-    let today = || {
-        let mut day = OpenDay::new(start, start + 86_400).unwrap();
-        desk.events().iter().try_for_each(|event| day.add(event)).unwrap();
-        day
-    };
-    let anchor = Anchor { shard: ShardId(0), head: desk.ledger.head() };
-    let first = today().close(vec![anchor], Hash::from_bytes([0; 32])).unwrap();
-    for channel in [1, 2] {
-        let lines = first.lines.iter().filter(|line| line.channel == ChannelId(channel));
-        let till: i64 = lines.map(|line| line.totals.in_till().unwrap().minor()).sum();
-        assert_eq!(till, -desk.posted(AccountKind::Cash, channel), "channel {channel}");
-    }
-    let third = first.lines.iter().find(|line| (line.operator, line.channel) == (OPERATOR, ChannelId(1))).unwrap();
-    assert_eq!((third.totals.receipts, third.totals.received), (2, fen(1_300)));
-    let sheet = first.to_string();
-    assert!(sheet.contains(&desk.ledger.head().hash.to_string()) && sheet.contains(&first.seal.to_string()), "{sheet}");
-    assert!(first.is_intact());
-    let text = serde_json::to_string(&first).unwrap();
-    assert_eq!(serde_json::from_str::<prepay_core::day::DayClose>(&text).unwrap(), first);
-    let mut changed = first.clone();
-    changed.lines[0].totals.received = fen(1);
-    assert!(!changed.is_intact(), "a changed sheet shows");
-    let second = OpenDay::new(start + 86_400, start + 2 * 86_400).unwrap();
-    let second = second.close(vec![anchor], first.seal).unwrap();
-    assert_eq!((second.lines.len(), second.previous), (0, first.seal));
-    assert_ne!(second.seal, first.seal);
-    assert_eq!(today().close(vec![anchor, anchor], first.seal), Err(DayError::ShardTwice { shard: 0 }));
-    assert!(matches!(OpenDay::new(5, 5), Err(DayError::Span { .. })));
-}
-
-#[test]
-fn an_event_of_another_day_does_not_count() {
-    let mut desk = Desk::open(Purse::AtStation, 500);
-    desk.request(1_000).unwrap();
-    let mut tomorrow = OpenDay::new(desk.now.utc_s + 1, desk.now.utc_s + 2).unwrap();
-    desk.events().iter().try_for_each(|event| tomorrow.add(event)).unwrap();
-    assert_eq!(tomorrow.close(vec![], Hash::from_bytes([0; 32])).unwrap().lines, vec![]);
-    assert_eq!(desk.count_facts(|fact| matches!(fact, Fact::StationSaleMade { .. })), 1);
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod sale_requests;
 mod sales;
 mod settle;
 mod settled;
+mod snapshot;
 mod state;
 mod terms;
 
@@ -59,5 +60,6 @@ pub use refund_facts::RefundVoidCause;
 pub use refusal::Refusal;
 pub use replacing::{Carry, Estimate, OldMeter, OnBench};
 pub use settled::{DifferenceKind, Settled};
+pub use snapshot::SnapshotError;
 pub use state::{Account, Prepared};
 pub use terms::{LostContact, MeterTerms, Purse, Restore, Terms, TermsError};

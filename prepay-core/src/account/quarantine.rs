@@ -185,6 +185,9 @@ fn book_quarantined(
     pricer: &dyn Pricer,
 ) -> Result<(), Refusal> {
     let terms = *draft.terms()?;
+    if settle::make_room(draft, meter, i64::MAX, pricer).is_err() {
+        return Ok(());
+    }
     let state = draft.meter(meter)?;
     let last = state.series().last_measured();
     let before = (&last.energy, last.taken_utc_s);

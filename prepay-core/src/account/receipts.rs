@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
+use super::snapshot::SnapshotError;
 use crate::id::{ChannelId, SaleId};
 use crate::ledger::TransferId;
 use crate::money::{Money, MoneyError};
@@ -68,8 +69,34 @@ pub struct Payback {
 
 /// The receipts of an account that can still be given back, the newest [`Receipts::MAX`] of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<Receipt>", into = "Vec<Receipt>")]
 pub struct Receipts(pub(super) Vec<Receipt>);
+
+impl TryFrom<Vec<Receipt>> for Receipts {
+    type Error = SnapshotError;
+
+    /// Takes stored receipts, if nothing of them was given back that was not paid.
+    fn try_from(receipts: Vec<Receipt>) -> Result<Self, SnapshotError> {
+        for (place, receipt) in receipts.iter().enumerate() {
+            let Receipt { amount, recovered, refunded, set_aside, .. } = *receipt;
+            let rest = amount.minus(recovered)?.minus(refunded)?.minus(set_aside)?;
+            let wrong = [recovered, refunded, set_aside, rest].into_iter().find(|value| value.is_negative());
+            if let Some(value) = wrong {
+                return Err(SnapshotError::Amount { field: "receipts", value });
+            }
+            if receipts.iter().take(place).any(|before| before.transfer == receipt.transfer) {
+                return Err(SnapshotError::Field { field: "receipts", problem: "one stands there twice" });
+            }
+        }
+        Ok(Self(receipts))
+    }
+}
+
+impl From<Receipts> for Vec<Receipt> {
+    fn from(receipts: Receipts) -> Self {
+        receipts.0
+    }
+}
 
 impl Receipt {
     /// What can still be given back, minor units.

@@ -28,8 +28,9 @@ use crate::settlement::Pricer;
 use crate::status::{Credit, DisplayState, Service, Status, Supply};
 use crate::time::Now;
 
-/// An account: the fold of its events.
+/// An account: the fold of its events. As a stored snapshot it is checked when it comes back: see [`super::SnapshotError`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Account {
     pub(super) id: AccountId,
     pub(super) seq: u64,

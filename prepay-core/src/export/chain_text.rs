@@ -13,6 +13,7 @@ use core::fmt::{self, Write};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::day::{Anchored, DayChainError, DayClose};
 use crate::ledger::{ChainError, Entry, Hash, Head, RECORD_BYTES, ShardId, genesis};
 use crate::money::{Currency, MoneyError};
 
@@ -55,6 +56,9 @@ pub enum ChainTextError {
     /// A line that is missing, moved or changed.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// A journal that is not the one that was sealed at a day's end.
+    #[error(transparent)]
+    Anchor(#[from] DayChainError),
 }
 
 /// Checks an export of the chain, line by line, and answers its head. Compare that with the head that was printed at day
@@ -63,11 +67,24 @@ pub enum ChainTextError {
 /// # Errors
 /// [`ChainTextError`] names the first line that is wrong.
 pub fn verify_chain_text<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Head, ChainTextError> {
+    verify_chain_text_anchored(lines, &[])
+}
+
+/// As [`verify_chain_text`], and checks that the journal passes through every head of it that the days have anchored. The days
+/// themselves are checked by [`crate::day::verify_days`].
+///
+/// # Errors
+/// [`ChainTextError`] names the first line that is wrong, or the anchor that is not met.
+pub fn verify_chain_text_anchored<'a>(
+    lines: impl IntoIterator<Item = &'a str>,
+    days: &[DayClose],
+) -> Result<Head, ChainTextError> {
     let mut lines = (1_u64..).zip(lines);
     let (_, header) = lines.next().ok_or(ChainTextError::Header)?;
     let (currency, shard) = header_of(header)?;
     let start = Head { seq: 0, hash: genesis(currency, shard) };
-    lines.try_fold(start, |head, (line, text)| {
+    let anchored = Anchored::new(shard, start, days)?;
+    let head = lines.try_fold(start, |head, (line, text)| {
         let (record, hash) = text.split_once(' ').ok_or(ChainTextError::Line { line })?;
         let record: [u8; RECORD_BYTES] = bytes_of(record).ok_or(ChainTextError::Line { line })?;
         let hash: [u8; 32] = bytes_of(hash).ok_or(ChainTextError::Line { line })?;
@@ -86,8 +103,11 @@ pub fn verify_chain_text<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result
         if <[u8; 32]>::from(hasher.finalize()) != hash {
             return Err(ChainError::Changed { seq }.into());
         }
-        Ok(Head { seq, hash: Hash::from_bytes(hash) })
-    })
+        let head = Head { seq, hash: Hash::from_bytes(hash) };
+        anchored.check(head)?;
+        Ok::<_, ChainTextError>(head)
+    })?;
+    Ok(anchored.finish(head)?)
 }
 
 fn header_of(line: &str) -> Result<(Currency, ShardId), ChainTextError> {

@@ -11,5 +11,5 @@ mod date;
 mod exporter;
 mod name;
 
-pub use chain_text::{ChainTextError, chain_header, chain_line, verify_chain_text};
+pub use chain_text::{ChainTextError, chain_header, chain_line, verify_chain_text, verify_chain_text_anchored};
 pub use exporter::{ExportError, Exporter, Format, exported_balances};

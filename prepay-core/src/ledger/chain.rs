@@ -134,10 +134,22 @@ pub fn verify<'a>(
     shard: ShardId,
     entries: impl IntoIterator<Item = &'a Entry>,
 ) -> Result<Head, ChainError> {
+    verify_each(currency, shard, entries, |_| Ok(()))
+}
+
+/// As [`verify`], and lets the caller look at the head after every line.
+pub(crate) fn verify_each<'a, E: From<ChainError>>(
+    currency: Currency,
+    shard: ShardId,
+    entries: impl IntoIterator<Item = &'a Entry>,
+    mut see: impl FnMut(Head) -> Result<(), E>,
+) -> Result<Head, E> {
     let start = Head { seq: 0, hash: genesis(currency, shard) };
     entries.into_iter().try_fold(start, |head, entry| {
         head.accepts(entry)?;
-        Ok(Head { seq: entry.seq, hash: entry.hash })
+        let head = Head { seq: entry.seq, hash: entry.hash };
+        see(head)?;
+        Ok(head)
     })
 }
 

@@ -16,6 +16,7 @@ mod transfer;
 
 pub use balance::{Balance, TrialBalance};
 pub use books::Ledger;
+pub(crate) use chain::verify_each;
 pub use chain::{ChainError, Entry, Hash, Head, RECORD_BYTES, ShardId, genesis, verify};
 pub use error::LedgerError;
 pub use idempotency::{BodyHash, Fate, Key, KeyRecord, Keyed};

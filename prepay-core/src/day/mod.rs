@@ -3,6 +3,11 @@
 //! The totals come from the accounts' events, the heads from the ledgers. A day's seal covers the seal of the day before, so
 //! that a printed sheet anchors everything that came before it.
 
+mod verify;
+
+pub(crate) use verify::Anchored;
+pub use verify::{DayChainError, verify_anchored, verify_days};
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
@@ -119,6 +124,19 @@ impl OpenDay {
             | Fact::StationSaleMade { amount, channel, operator, .. }
             | Fact::PaymentReceived { amount, channel, operator, .. }
             | Fact::DepositTaken { amount, channel, operator } => self.receive(*operator, *channel, *amount),
+            Fact::RefundApplied { .. } | Fact::PaidBack { .. } | Fact::Closed { .. } => {
+                // Several parts: all of them count, or none.
+                let mut day = self.clone();
+                day.give_back(&event.fact)?;
+                *self = day;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn give_back(&mut self, fact: &Fact) -> Result<(), DayError> {
+        match fact {
             Fact::RefundApplied { payback, kind, operator, .. } | Fact::PaidBack { payback, kind, operator, .. } => {
                 self.pay_back(*operator, payback, *kind)
             }
@@ -134,22 +152,32 @@ impl OpenDay {
         }
     }
 
-    fn line(&mut self, operator: OperatorId, channel: ChannelId) -> Result<&mut Totals, DayError> {
-        let known = self.totals.contains_key(&(operator, channel));
-        if !known && self.totals.len() >= Self::MAX_LINES {
+    /// Changes the totals of one line, or nothing.
+    fn change(
+        &mut self,
+        operator: OperatorId,
+        channel: ChannelId,
+        change: impl FnOnce(&mut Totals) -> Result<(), MoneyError>,
+    ) -> Result<(), DayError> {
+        let known = self.totals.get(&(operator, channel)).copied();
+        if known.is_none() && self.totals.len() >= Self::MAX_LINES {
             return Err(DayError::TooManyLines { max: Self::MAX_LINES });
         }
-        Ok(self.totals.entry((operator, channel)).or_default())
+        let mut totals = known.unwrap_or_default();
+        change(&mut totals)?;
+        self.totals.insert((operator, channel), totals);
+        Ok(())
     }
 
     fn receive(&mut self, operator: OperatorId, channel: ChannelId, amount: Money) -> Result<(), DayError> {
         if amount.is_zero() {
             return Ok(());
         }
-        let totals = self.line(operator, channel)?;
-        totals.received = totals.received.plus(amount)?;
-        totals.receipts = totals.receipts.saturating_add(1);
-        Ok(())
+        self.change(operator, channel, |totals| {
+            totals.received = totals.received.plus(amount)?;
+            totals.receipts = totals.receipts.saturating_add(1);
+            Ok(())
+        })
     }
 
     fn pay_back(&mut self, operator: OperatorId, parts: &[Payback], kind: RefundKind) -> Result<(), DayError> {
@@ -166,15 +194,16 @@ impl OpenDay {
         if amount.is_zero() {
             return Ok(());
         }
-        let totals = self.line(operator, channel)?;
-        if matches!(kind, RefundKind::Reversal { .. }) {
-            totals.reversed = totals.reversed.plus(amount)?;
-            totals.reversals = totals.reversals.saturating_add(1);
-        } else {
-            totals.refunded = totals.refunded.plus(amount)?;
-            totals.refunds = totals.refunds.saturating_add(1);
-        }
-        Ok(())
+        self.change(operator, channel, |totals| {
+            if matches!(kind, RefundKind::Reversal { .. }) {
+                totals.reversed = totals.reversed.plus(amount)?;
+                totals.reversals = totals.reversals.saturating_add(1);
+            } else {
+                totals.refunded = totals.refunded.plus(amount)?;
+                totals.refunds = totals.refunds.saturating_add(1);
+            }
+            Ok(())
+        })
     }
 
     /// Closes the day: totals and heads are sealed on top of the day before.
