@@ -90,6 +90,46 @@ impl Books {
         Ok(())
     }
 
+    fn series(&self) -> &Series {
+        self.account.meter(number(METER)).unwrap().series()
+    }
+
+    /// A time after everything that has happened.
+    fn now(&self) -> Now {
+        let steps = u64::try_from(self.events.len()).unwrap();
+        Now::new(steps, START_S + 24 * 40_000)
+    }
+
+    fn command(&self, (utc_s, advanced): (i64, u64), ratio: Option<u32>) -> (Command, Now) {
+        let now = Now { utc_s, ..self.now() };
+        let (meter, reading) = (number(METER), reading(advanced, now));
+        let command = match ratio {
+            Some(ratio) => Command::ChangeRatio { meter, reading, ratio },
+            None if utc_s > self.series().last().taken_utc_s => Command::SettleNow { meter, reading },
+            None => Command::LateReading { meter, energy: registers(advanced), taken_utc_s: utc_s },
+        };
+        (command, now)
+    }
+
+    /// A reading arrives, in time or late; with a ratio it is the last one of the old transformers.
+    fn arrive(&mut self, one: (i64, u64), ratio: Option<u32>) {
+        let (command, now) = self.command(one, ratio);
+        self.tell(&command, now).unwrap();
+    }
+
+    /// Whether a reading would be believed.
+    fn tried(&self, one: (i64, u64)) -> bool {
+        let (command, now) = self.command(one, None);
+        self.account.decide(&command, now, &LadderByHour).is_ok_and(|decision| {
+            !decision.events.iter().any(|event| matches!(event.fact, Fact::MeterQuarantined { .. }))
+        })
+    }
+
+    fn estimate(&mut self, total_centi_kwh: u64, to_utc_s: i64) {
+        let usage = Usage { from_utc_s: 0, to_utc_s, total_centi_kwh, rates: Rates::default() };
+        self.tell(&Command::EstimateUse { meter: number(METER), usage }, self.now()).unwrap();
+    }
+
     fn charged(&self) -> Money {
         self.account.meter(number(METER)).unwrap().charged()
     }
@@ -149,6 +189,65 @@ proptest! {
         prop_assert_eq!(ordered.posted(AccountKind::CustomerPurse), ordered.account.purse().minor());
         let rebuilt = Account::rebuild(AccountId(7), &books.events).unwrap();
         prop_assert_eq!(rebuilt.purse(), books.account.purse());
+    }
+
+    /// The same with everything that can happen to readings at once: a wrap, late arrivals before and after a change of the
+    /// transformers, estimates over the gaps, and readings that come wrong and are put right at the end.
+    #[test]
+    fn whatever_happens_to_readings_in_the_end_the_ordered_series_is_charged(
+        steps in prop::collection::vec((600_i64..40_000, 0_u64..9_000, any::<u32>(), any::<[bool; 2]>()), 2..24),
+        change in any::<prop::sample::Index>(),
+        ratio in 1_u32..100,
+    ) {
+        let mut at = (START_S, 0);
+        let series: Vec<(i64, u64)> = steps.iter().map(|(seconds, energy, ..)| {
+            at = (at.0 + seconds, at.1 + energy);
+            at
+        }).collect();
+        let change = change.index(series.len());
+        let (mut books, mut ordered) = (Books::open(), Books::open());
+        for (place, one) in series.iter().enumerate() {
+            ordered.arrive(*one, (place == change).then_some(ratio));
+        }
+        // What was read before the transformers changed arrives in any order on both sides of the change.
+        let mut arrivals: Vec<usize> = (0..series.len()).collect();
+        arrivals.sort_by_key(|place| steps[*place].2);
+        let changed = arrivals.iter().position(|place| *place == change).unwrap();
+        let (before, after) = arrivals.split_at_checked(changed).unwrap();
+        let (early, beyond): (Vec<_>, Vec<_>) = before.iter().partition(|place| **place < change);
+        let mut wrong = Vec::new();
+        for place in early.into_iter().chain(after.iter().copied()).chain(beyond) {
+            let ((utc_s, advanced), [estimate, mistaken]) = (series[place], steps[place].3);
+            if place == change {
+                books.arrive((utc_s, advanced), Some(ratio));
+                continue;
+            }
+            let last = books.series().last().taken_utc_s;
+            if estimate && utc_s > last + 1 && last > START_S {
+                books.estimate(7, utc_s - 1);
+            }
+            let fits = advanced > 0 && books.tried((utc_s, advanced - 1));
+            let taken = advanced - u64::from(mistaken && fits);
+            books.arrive((utc_s, taken), None);
+            if taken != advanced {
+                wrong.push((utc_s, advanced));
+            }
+        }
+        for (taken_utc_s, advanced) in wrong {
+            let (meter, energy) = (number(METER), registers(advanced));
+            let correct =
+                Command::CorrectReading { meter, energy, taken_utc_s, by: OPERATOR, why: why("misread") };
+            // A reading that showed nothing used since the one before was not kept: there is nothing to put right.
+            if books.series().points().iter().any(|point| point.taken_utc_s == taken_utc_s) {
+                let now = books.now();
+                books.tell(&correct, now).unwrap();
+            }
+        }
+        prop_assert_eq!(books.charged(), ordered.charged());
+        prop_assert_eq!(books.account.purse(), ordered.account.purse());
+        for kind in [AccountKind::Revenue, AccountKind::Tax, AccountKind::CustomerPurse] {
+            prop_assert_eq!(books.posted(kind), ordered.posted(kind));
+        }
     }
 
     /// An estimate over a gap leaves no trace once the meter is read again.

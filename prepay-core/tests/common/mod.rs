@@ -1,6 +1,8 @@
 //! A desk with books, a store and a meter: every step is stored as JSON, booked, rebuilt and reconciled.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of the desk")]
 
+pub mod refunds;
+
 use prepay_core::account::{
     Account, Command, Effect, Event, Fact, MeterState, MeterTakeOver, MeterTerms, OpenMode, Payment, Purse, ReadBack,
     Refusal, Terms,
