@@ -65,6 +65,8 @@ fn amount(text: &str, places: u8) {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let Some(minor) = amount::parse_minor(text, places) else { return };
+    assert_eq!(amount::parse_minor(&amount::centi(minor), 2), Some(minor));
+    assert_eq!(amount::parse_minor(&amount::milli(minor), 3), Some(minor));
     assert!(whole.bytes().chain(part.bytes()).all(|byte| byte.is_ascii_digit()));
     let kept = part.trim_end_matches('0');
     assert!(kept.len() <= places.into(), "{text} has more places than {places}");

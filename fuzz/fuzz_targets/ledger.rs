@@ -10,11 +10,11 @@
 use fuzz::Tape;
 use libfuzzer_sys::fuzz_target;
 use prepay_core::ledger::{
-    AccountKey, AccountKind, Action, Entry, HoldState, Ledger, LedgerError, LimitRule, ShardId, Transfer, TransferId,
-    verify,
+    AccountKey, AccountKind, Action, Entry, Hash, HoldState, Ledger, LedgerError, LimitRule, ShardId, Transfer,
+    TransferId, verify,
 };
 use prepay_core::money::{Currency, Money};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most steps of one run.
 const MAX_STEPS: usize = 120;
@@ -264,6 +264,16 @@ impl World {
         }
         let head = verify(Currency::CNY, ShardId(3), &self.journal).expect("our own journal");
         assert_eq!(head, self.ledger.head());
+        assert_eq!((self.ledger.currency(), self.ledger.shard()), (Currency::CNY, ShardId(3)));
+        let names: BTreeSet<_> = AccountKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), AccountKind::ALL.len());
+        if let [.., last] = &self.journal[..] {
+            let text = String::from(last.hash);
+            assert_eq!(Hash::try_from(text.clone()), Ok(last.hash));
+            assert!(Hash::try_from(text[1..].to_owned()).is_err());
+            assert_eq!(Hash::from_bytes(*last.hash.as_bytes()), last.hash);
+            assert!(last.record().len() > 32);
+        }
         let rebuilt = Ledger::rebuild(Currency::CNY, ShardId(3), &self.journal).expect("our own journal");
         assert_eq!(rebuilt.trial_balance(), trial);
         self.tamper(tape);

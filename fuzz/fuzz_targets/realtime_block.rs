@@ -6,9 +6,9 @@
 use fuzz::{Tape, confirmed};
 use libfuzzer_sys::fuzz_target;
 use meter_protocol::acrel::{
-    Clock, DateTable, DateTableOrder, DayTable, DayTableNumber, DayTableReading, FirmwareVersion, ForceState, Line,
-    MeterNumber, MicroPrices, Model, MoneyOverwrite, PrepayBlock, PriceDecimals, Profile, Purchase, RateCodes,
-    Realtime, RealtimeLayout, Settings, StatusWord2,
+    Clock, DateTable, DateTableOrder, DayTable, DayTableNumber, DayTableReading, EnergySide, EqualCountRule,
+    FirmwareVersion, ForceState, Line, MeterNumber, MicroPrices, Model, MoneyOverwrite, PrepayBlock, PriceDecimals,
+    Profile, Purchase, RateCodes, Realtime, RealtimeLayout, Settings, StatusWord2,
 };
 use meter_protocol::wire::{Incoming, MAX_RTU_LEN, Registers, Reply, Request, rtu};
 
@@ -43,6 +43,11 @@ fn realtime(layout: RealtimeLayout, data: &[u8]) {
     assert_eq!(parsed.is_ok(), data.len() == length);
     let Ok(seen) = parsed else { return };
     assert_eq!(RealtimeLayout::of_upload(data.len()), Some(layout));
+    let Request::ReadHolding(span) = layout.request() else { panic!("a read") };
+    let registers = Registers::holding(span.address(), data).unwrap();
+    assert_eq!(Realtime::from_registers(layout, &registers).as_ref(), Ok(&seen));
+    assert!(Realtime::from_registers(layout, &Registers::input(span.address(), data).unwrap()).is_err());
+    ratios(&seen);
     let mut again = Vec::with_capacity(96);
     let put = |again: &mut Vec<u8>, words: &[u16]| words.iter().for_each(|word| again.extend(word.to_be_bytes()));
     put(&mut again, &[seen.model.code()]);
@@ -83,10 +88,22 @@ fn realtime(layout: RealtimeLayout, data: &[u8]) {
     };
     if let Ok(clock) = seen.clock {
         assert_eq!(time_of(&clock), time);
+        assert!(clock.to_string().starts_with("20"));
         set_clock(&clock);
     }
     assert_eq!(seen.status_1.relay_closed(), data[72] & 0xE0 != 0);
     words_have_their_bits(seen.status_2);
+}
+
+/// Energies are multiplied by the ratios exactly when the registers are behind the transformers.
+fn ratios(seen: &Realtime) {
+    let mut profile = Profile::unsettled();
+    let ratio = u32::from(seen.pt_ratio.max(1)) * u32::from(seen.ct_ratio.max(1));
+    assert_eq!(seen.energy_factor(&profile).is_ok(), ratio == 1);
+    for (side, factor) in [(EnergySide::Primary, 1), (EnergySide::Secondary, ratio)] {
+        profile.energy_side = Some(side);
+        assert_eq!(seen.energy_factor(&profile).ok(), Some(factor));
+    }
 }
 
 fn time_of(clock: &Clock) -> [u8; 6] {
@@ -134,6 +151,10 @@ fn prepay(data: &[u8]) {
     again.extend(seen.base_free_minor.to_be_bytes());
     again.extend(seen.unlabelled_0418.to_be_bytes());
     assert_eq!(again, data);
+    assert_eq!(seen.enabled(), data[..2] != [0, 0]);
+    let Request::ReadHolding(span) = PrepayBlock::READ else { panic!("a read") };
+    assert_eq!(PrepayBlock::from_registers(&Registers::holding(span.address(), data).unwrap()).as_ref(), Ok(&seen));
+    assert!(PrepayBlock::from_registers(&Registers::input(span.address(), data).unwrap()).is_err());
     assert!(seen.prices.micro(&Profile::unsettled()).is_err());
     let mut profile = Profile::unsettled();
     profile.price_decimals = PriceDecimals::new(4);
@@ -152,6 +173,14 @@ fn day_table(mut tape: Tape<'_>) {
     assert!(DayTable::new(&profile, &slots).is_err(), "the codes are not settled");
     profile.rate_codes = Some(codes);
     let Ok(written) = DayTable::new(&profile, &slots) else { return };
+    for model in [Model::Dtsy1352, Model::Ddsy1352].map(confirmed) {
+        for number in [DayTableNumber::First, DayTableNumber::Second] {
+            let Ok(Request::WriteMultiple(write)) = written.request(&model, number) else { panic!("a write") };
+            let Ok(Request::ReadHolding(read)) = DayTableReading::read(&model, number) else { panic!("a read") };
+            assert_eq!((write.address(), write.data().len()), (read.address(), usize::from(read.count()) * 2));
+            assert_eq!(write.data(), written.bytes());
+        }
+    }
     let model = confirmed(Model::Dtsy1352);
     let Ok(Request::WriteMultiple(write)) = written.request(&model, DayTableNumber::First) else { panic!("a write") };
     assert_eq!(write.address(), 0x2000);
@@ -172,6 +201,11 @@ fn date_table(mut tape: Tape<'_>) {
     profile.date_table_order = Some(order);
     let Ok(written) = DateTable::new(&profile, &entries) else { return };
     assert_eq!(written.entries(order).collect::<Vec<_>>(), entries);
+    for model in [Model::Dtsy1352, Model::Ddsy1352].map(confirmed) {
+        let Ok(Request::WriteMultiple(write)) = written.request(&model) else { panic!("a write") };
+        let Ok(Request::ReadHolding(read)) = DateTable::read(&model) else { panic!("a read") };
+        assert_eq!((write.address(), write.data()), (read.address(), &written.bytes()[..]));
+    }
 }
 
 fn meter_number(mut tape: Tape<'_>) {
@@ -205,6 +239,8 @@ fn force_state(mut tape: Tape<'_>) {
             if let Some(mode) = seen.mode() {
                 let words = mode.words();
                 assert!(words.0 == seen.mode_raw && (words.0 == 0 || words.1 == seen.state_raw));
+                let Request::WriteMultiple(write) = mode.request() else { panic!("a write") };
+                assert_eq!((long(write.data(), 0) >> 16, write.data()[3]), (words.0.into(), u8::from(words.1 == 1)));
             }
         }
         _ => assert!(parsed.is_err()),
@@ -213,6 +249,7 @@ fn force_state(mut tape: Tape<'_>) {
 
 fn version(data: &[u8]) {
     let parsed = FirmwareVersion::from_reply(&Reply::Id(data));
+    assert!(parsed.as_ref().map_or_else(ToString::to_string, ToString::to_string).len() > 4);
     assert_eq!(parsed.is_ok(), data.len() == 11);
     match parsed {
         Ok(FirmwareVersion::Release(number)) => assert_eq!(number.to_be_bytes(), data[5..7]),
@@ -237,7 +274,17 @@ fn purchase(mut tape: Tape<'_>) {
     let (address, data) = vendor_frame(&sale.request());
     let expected = [&amount_minor.to_be_bytes()[..], &count_before.wrapping_add(1).to_be_bytes(), &[0, 0]].concat();
     assert_eq!((address, data), (0x0100, expected));
+    assert_eq!((sale.amount_minor(), sale.count_before()), (amount_minor, count_before));
+    assert_eq!(sale.count(), count_before.wrapping_add(1));
     assert!(sale.repeat(&Profile::unsettled(), read_back).is_err(), "the rule is not settled");
+    let mut profile = Profile::unsettled();
+    for rule in [EqualCountRule::Acknowledges, EqualCountRule::Refuses, EqualCountRule::AddsAgain] {
+        profile.equal_count = Some(rule);
+        let same = sale.repeat(&profile, count_before);
+        assert_eq!(same.is_ok(), rule != EqualCountRule::AddsAgain);
+        assert!(same.is_err() || same == Ok(sale.request()));
+        assert!(sale.repeat(&profile, read_back).is_err() || read_back == count_before);
+    }
 }
 
 /// Settings never reach money, and money never reaches settings.

@@ -5,7 +5,9 @@
 
 use fuzz::{Asked, Tape, answers, crc16_bitwise};
 use libfuzzer_sys::fuzz_target;
-use meter_protocol::wire::{Answer, EncodeError, Incoming, MAX_ADU_LEN, Reply, Request, crc, rtu, sniff, tcp};
+use meter_protocol::wire::{
+    Answer, EncodeError, Incoming, MAX_ADU_LEN, Registers, Reply, Request, crc, rtu, sniff, tcp,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut tape = Tape::new(bytes);
@@ -54,6 +56,9 @@ fn against(frame: &[u8], unit: u8, request: &Request<'_>) -> bool {
         }
     }
     let Ok(answer) = decoded else { return false };
+    if let Answer::Reply(reply) = answer {
+        moved(&reply);
+    }
     let mut buf = [0; MAX_ADU_LEN];
     written_again(rtu::encode_answer(unit, &answer, &mut buf), frame);
     if let (Answer::Reply(Reply::Registers(registers)), Request::ReadHolding(span) | Request::ReadInput(span)) =
@@ -61,12 +66,35 @@ fn against(frame: &[u8], unit: u8, request: &Request<'_>) -> bool {
     {
         assert_eq!((registers.address(), registers.count()), (span.address(), usize::from(span.count())));
         assert_eq!(registers.bytes(), &frame[3..frame.len() - 2]);
+        assert_eq!(registers.slice(span.address(), span.count()), Some(registers.bytes()));
+        assert_eq!(registers.slice(span.address(), span.count() + 1), None);
+        let made = match request {
+            Request::ReadHolding(_) => Registers::holding(span.address(), registers.bytes()),
+            _ => Registers::input(span.address(), registers.bytes()),
+        };
+        assert!(request.is_read() && registers.function() == frame[1]);
+        assert_eq!((made, format!("{registers:?}").contains("count")), (Ok(registers), true));
         for (index, word) in registers.words().enumerate() {
             assert_eq!(word.to_be_bytes(), frame[3 + 2 * index..][..2]);
             assert_eq!(registers.word(span.address() + u16::try_from(index).unwrap()), Some(word));
         }
     }
     true
+}
+
+/// A reply is the same in another buffer, and in no shorter one.
+fn moved(reply: &Reply<'_>) {
+    let mut room = [0; MAX_ADU_LEN];
+    assert_eq!(reply.copy_to(&mut room).as_ref(), Ok(reply));
+    let len = match reply {
+        Reply::Registers(registers) => registers.bytes().len(),
+        Reply::Id(bytes) => bytes.len(),
+        Reply::Vendor(vendor) => vendor.bytes().len(),
+        _ => 0,
+    };
+    if len > 0 {
+        assert!(reply.copy_to(&mut room[..len - 1]).is_err());
+    }
 }
 
 /// What is read is written the same, or not at all: a vendor's reply of any bytes may read as a factory function.
@@ -81,6 +109,12 @@ fn written_again(written: Result<&[u8], EncodeError>, frame: &[u8]) {
 fn sniff(frame: &[u8]) -> bool {
     let Ok(seen) = sniff::decode_rtu(frame) else { return false };
     let body = &frame[..frame.len() - 2];
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    let adu = [&[0, 7, 0, 0][..], &length, body].concat();
+    match sniff::decode_tcp(&adu) {
+        Ok((header, over_tcp)) => assert_eq!((header.transaction, over_tcp.data), (7, seen.data)),
+        Err(_) => assert!(adu.len() > 260 || body.len() < 2),
+    }
     assert_eq!(crc16_bitwise(body).to_le_bytes(), frame[frame.len() - 2..]);
     assert_eq!((&[seen.unit, seen.function], seen.data), (body[..2].try_into().unwrap(), &body[2..]));
     if let Some(Incoming::Request(request)) = seen.as_request {

@@ -10,8 +10,9 @@
 
 use fuzz::{Asked, Tape, crc16_bitwise};
 use libfuzzer_sys::fuzz_target;
+use meter_protocol::acrel::PrepayBlock;
 use meter_protocol::wire::stream::StreamDecoder;
-use meter_protocol::wire::{Incoming, MAX_ADU_LEN, rtu, sniff, tcp};
+use meter_protocol::wire::{EncodeError, Incoming, MAX_ADU_LEN, Request, rtu, sniff, tcp};
 
 /// Most parts of a stream.
 const MAX_PARTS: usize = 24;
@@ -120,11 +121,37 @@ fn over_tcp(frame: &[u8]) {
     let Ok((header, pdu)) = opened else { return };
     assert_eq!((header.transaction.to_be_bytes(), header.unit), ([frame[0], frame[1]], frame[6]));
     assert_eq!((header.pdu_len, pdu), (pdu.len(), &frame[7..]));
+    answers_over_tcp(frame, &header);
     if let Ok((header, Incoming::Request(request))) = tcp::decode_request(frame) {
         let mut buf = [0; MAX_ADU_LEN];
         match tcp::encode_request(header.transaction, header.unit, &request, &mut buf) {
             Ok(again) => assert_eq!(again, frame),
             Err(error) => assert_eq!(header.unit, 0, "{error}"),
         }
+    }
+}
+
+/// A frame that answers some request is written again the same, and answers no other transaction and no other unit.
+fn answers_over_tcp(frame: &[u8], header: &tcp::Header) {
+    let (transaction, unit) = (header.transaction, header.unit);
+    let write = u16::from_be_bytes([frame[8 % frame.len()], frame[9 % frame.len()]]);
+    let count = u16::try_from((frame.len() - 7) / 2).unwrap().clamp(1, 125);
+    let requests = [
+        Request::read_holding(0, count).unwrap(),
+        Request::read_input(0, count).unwrap(),
+        Request::write_single(write, write),
+        Request::version_query(),
+        PrepayBlock::READ,
+    ];
+    for request in requests {
+        let expected = request.expectation();
+        let Ok(answer) = tcp::decode_answer(frame, transaction, unit, &expected) else { continue };
+        let mut buf = [0; MAX_ADU_LEN];
+        match tcp::encode_answer(transaction, unit, &answer, &mut buf) {
+            Ok(again) => assert_eq!(again, frame),
+            Err(error) => assert!(unit == 0 || matches!(error, EncodeError::Factory(_)), "{error}"),
+        }
+        assert!(tcp::decode_answer(frame, transaction ^ 1, unit, &expected).is_err());
+        assert!(tcp::decode_answer(frame, transaction, unit ^ 1, &expected).is_err());
     }
 }
