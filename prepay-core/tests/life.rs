@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Desk, METER, Meter, OPERATOR, fen, meter_terms, number, terms, why};
+use common::{Desk, METER, Meter, OPERATOR, TILL, fen, meter_terms, number, terms, why};
 use prepay_core::account::{
     Command, DebtCharge, Effect, FinalSettlement, MeterTakeOver, OpenMode, Payment, Purse, ReadBack, RefundTo, Refusal,
 };
@@ -137,6 +137,33 @@ fn an_overdrawn_meter_is_cleared_for_the_next_tenant() {
     assert_eq!((desk.meter.balance(), desk.account.purse()), (0, fen(-250)));
     close(&mut desk, FinalSettlement::Collect { channel: TILL_2 }).unwrap();
     assert_eq!(desk.posted(AccountKind::Cash, 2), -250);
+}
+
+/// A sale waits for its meter while another meter of the customer, overdrawn, is cleared: what was paid covers that first, and
+/// what is left is less than the sale. Nothing has left for the meter, so the sale ends and the rest is the customer's.
+#[test]
+fn a_sale_that_is_no_longer_covered_is_given_up() {
+    const OTHER: u64 = 202_603_050_013;
+    let mut desk = Desk::new(Meter::new(METER, 100, 41));
+    let other = Meter::new(OTHER, 3_000, 7);
+    let take_over = |meter: &Meter, desk: &Desk| MeterTakeOver {
+        terms: meter_terms(meter.number),
+        mode: OpenMode::TakeOver,
+        reading: meter.reading(desk.now),
+    };
+    let meters = vec![take_over(&desk.meter, &desk), take_over(&other, &desk)];
+    desk.tell(Command::Open { terms: terms(Purse::InMeter), meters, station_credit: fen(0) }).unwrap();
+    desk.meter.use_energy(1, 350);
+    desk.settle();
+    let (sale, meter) = (SaleId(7), Some(number(OTHER)));
+    let request = Command::RequestSale { sale, meter, amount: fen(1_000), payment: TILL, operator: OPERATOR };
+    desk.tell(request).unwrap();
+    empty(&mut desk, 1, RefundTo::Purse);
+    assert_eq!((desk.account.purse(), desk.account.held()), (fen(750), fen(1_000)));
+    let effects = desk.tell(Command::BeginSale { sale, evidence: other.reading(desk.now) }).unwrap();
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::SendPurchase { .. })), "{effects:?}");
+    assert!(desk.account.meter(number(OTHER)).unwrap().sale().is_none());
+    assert_eq!((desk.account.purse(), desk.account.held()), (fen(750), fen(0)));
 }
 
 /// Emergency credit goes through the customer's purse: what is missing there already would be missing twice.

@@ -48,6 +48,11 @@ pub(super) fn begin(
         return Ok(());
     }
     let new_count = state.count().wrapping_add(1);
+    // What is held contains this sale. A hold that the books refuse would leave it waiting for good.
+    let account = draft.account();
+    if account.purse.minus(account.held)?.is_negative() {
+        return void(draft, meter, VoidCause::NotCovered);
+    }
     let hold = first_transfer(draft.id(), draft.next_seq());
     let before = Evidence::from(reading);
     draft.push(Fact::SaleBegun { sale, meter, amount, before, new_count, hold })?;

@@ -99,6 +99,9 @@ pub enum VoidCause {
     Fenced,
     /// An operator decided while the meter was quarantined.
     Operator,
+    /// Before anything left, the customer's money no longer covered it: something else was paid out of it meanwhile, as an
+    /// overdrawn meter that was cleared.
+    NotCovered,
 }
 
 /// What follows when the meter shows the count as before.
