@@ -146,6 +146,22 @@ impl Books {
     }
 }
 
+/// Corrects what was read too low, the latest first: above what still stands behind it a reading is refused.
+fn put_right(books: &mut Books, wrong: &mut Vec<(i64, u64)>) {
+    wrong.sort_unstable();
+    while let Some((taken_utc_s, advanced)) = wrong.pop() {
+        let (meter, energy) = (number(METER), registers(advanced));
+        let correct = Command::CorrectReading { meter, energy, taken_utc_s, by: OPERATOR, why: why("misread") };
+        // A reading that showed nothing used since the one before was not kept: the true one arrives then.
+        if books.series().points().iter().any(|point| point.taken_utc_s == taken_utc_s) {
+            let now = books.now();
+            books.tell(&correct, now).unwrap();
+        } else {
+            books.arrive((taken_utc_s, advanced), None);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
@@ -219,8 +235,13 @@ proptest! {
         for place in early.into_iter().chain(after.iter().copied()).chain(beyond) {
             let ((utc_s, advanced), [estimate, mistaken]) = (series[place], steps[place].3);
             if place == change {
+                put_right(&mut books, &mut wrong);
                 books.arrive((utc_s, advanced), Some(ratio));
                 continue;
+            }
+            // A wrong reading that came before stands against it.
+            if !books.tried((utc_s, advanced)) {
+                put_right(&mut books, &mut wrong);
             }
             let last = books.series().last().taken_utc_s;
             if estimate && utc_s > last + 1 && last > START_S {
@@ -233,16 +254,7 @@ proptest! {
                 wrong.push((utc_s, advanced));
             }
         }
-        for (taken_utc_s, advanced) in wrong {
-            let (meter, energy) = (number(METER), registers(advanced));
-            let correct =
-                Command::CorrectReading { meter, energy, taken_utc_s, by: OPERATOR, why: why("misread") };
-            // A reading that showed nothing used since the one before was not kept: there is nothing to put right.
-            if books.series().points().iter().any(|point| point.taken_utc_s == taken_utc_s) {
-                let now = books.now();
-                books.tell(&correct, now).unwrap();
-            }
-        }
+        put_right(&mut books, &mut wrong);
         prop_assert_eq!(books.charged(), ordered.charged());
         prop_assert_eq!(books.account.purse(), ordered.account.purse());
         for kind in [AccountKind::Revenue, AccountKind::Tax, AccountKind::CustomerPurse] {
